@@ -1,0 +1,27 @@
+"""dpsemiring: alignment problems declared as graphs, joined to semirings.
+
+>>> import dpsemiring as dp
+>>> solver = dp.compile(dp.topologies.dtw(), dp.Softmin(gamma=1.0))
+>>> float(solver([[0.0, 1.0], [1.0, 0.0]]).total.round(6))
+-0.551445
+"""
+
+from math import inf
+
+__version__ = "0.1.0"
+
+from dpsemiring import topologies
+from dpsemiring.algebra import ops
+from dpsemiring.algebra.builtins import Counting, Softmin, Sparsemin, Tropical
+from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.api import Result, Solver, compile
+from dpsemiring.declare import costs
+from dpsemiring.declare.boundary import Boundary, End, Start
+from dpsemiring.declare.param import Param
+from dpsemiring.declare.step import Step, Term
+from dpsemiring.declare.topology import Topology
+
+__all__ = [
+    "Boundary", "Counting", "End", "Param", "Result", "Semiring", "Softmin", "Solver", "Sparsemin", "Start", "Step",
+    "Term", "Topology", "Tropical", "compile", "costs", "inf", "ops", "topologies",
+]  # fmt: skip

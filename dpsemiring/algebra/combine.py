@@ -1,0 +1,171 @@
+"""A semiring's operations applied to graphs: candidates, their n-ary sum, and what flows back through both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dpsemiring.algebra import ranges
+from dpsemiring.algebra.derive import vjp
+from dpsemiring.algebra.expr import Node, const, make, substitute, value_of, var
+from dpsemiring.algebra.semiring import Semiring, Trace
+from dpsemiring.algebra.unroll import any_of, unroll
+
+Value = tuple[Node, ...]
+
+
+def guarded(condition: Node, value: Sequence[Node], other: Sequence[Node]) -> Value:
+    """The value where the condition holds, the other elsewhere."""
+    return tuple(make("where", condition, v, o) for v, o in zip(value, other))
+
+
+def present(trace: Trace, value: Value) -> Node:
+    """Whether a value differs from the semiring's zero."""
+    return any_of([make("ne", v, z) for v, z in zip(value, trace.zero)])
+
+
+def is_zero(trace: Trace, value: Value) -> bool:
+    """Whether a value is the zero, seen from its form."""
+    return all(v is z for v, z in zip(value, trace.zero))
+
+
+class Algebra:
+    """The operations of one semiring on graphs, with `params` for the leaves of its parameters."""
+
+    def __init__(self, semiring: Semiring, params: dict[str, Node]):
+        self.semiring, self.trace = semiring, semiring.trace
+        self.params = {leaf: params[name] for name, leaf in self.trace.params.items()}
+        self.param_facts = {
+            leaf: ranges.POS for name, leaf in self.trace.params.items() if name in semiring.positive
+        }
+
+    def encode(self, w: Node) -> Value:
+        return tuple(substitute(self.trace.encode, {self.trace.w: w, **self.params}))
+
+    def times(self, a: Value, b: Value) -> Value:
+        t = self.trace
+        if all(x is o for x, o in zip(b, t.one)):
+            return a
+        return tuple(substitute(t.times, dict(zip(t.a + t.b, a + b)) | self.params))
+
+    def candidate(self, source: Value | None, w: Node | None, exists: Node) -> Value:
+        """times(source, encode(w)), or zero where the step does not exist.
+
+        `source` is None at a start, `w` is None for a step without terms and penalty.
+        """
+        t = self.trace
+        forbid = const(self.semiring.forbid)
+        if w is None:
+            value = t.one if source is None else source
+        elif source is None:
+            value = self.encode(w)
+        else:
+            value = self.times(source, self.encode(w))
+        guard = exists
+        if w is not None and not self._forbidding_gives_zero(source is None):
+            guard = make("and", guard, make("ne", w, forbid))
+        if source is not None and w is not None and not self._zero_absorbs():
+            guard = make("and", guard, present(t, source))
+        return guarded(guard, value, t.zero)
+
+    def _exactly_zero(self, values: Value, facts) -> bool:
+        """Whether the values are certainly the zero, which ranges can tell for 0 and the infinities."""
+        facts = facts | self.param_facts
+        for v, z in zip(values, self.trace.zero):
+            z = value_of(z)
+            alone = ranges.of_value(z)
+            if alone not in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) or ranges.range_of(v, facts) != alone:
+                return False
+        return True
+
+    def _forbidding_gives_zero(self, start: bool) -> bool:
+        t = self.trace
+        w = {t.w: ranges.of_value(self.semiring.forbid)}
+        if start:
+            return self._exactly_zero(t.encode, w)
+        product = self._product()
+        return self._exactly_zero(product, w | {x: ranges.NUMBER & ~ranges.of_value(-self.semiring.forbid) for x in t.a})
+
+    def _zero_absorbs(self) -> bool:
+        t = self.trace
+        zero = {x: ranges.of_value(value_of(z)) for x, z in zip(t.a, t.zero)}
+        refused = ranges.of_value(-self.semiring.forbid)
+        return self._exactly_zero(self._product(), zero | {t.w: ranges.NUMBER & ~refused})
+
+    def _product(self) -> Value:
+        t = self.trace
+        return tuple(substitute(t.times, dict(zip(t.b, t.encode))))
+
+    def sum(self, candidates: list[Value]) -> Value:
+        """The n-ary sum over the candidates that are present; zero if none is."""
+        t = self.trace
+        candidates = [c for c in candidates if not is_zero(t, c)]
+        if not candidates:
+            return t.zero
+        live = [present(t, c) for c in candidates]
+        if t.sum is None:
+            return self._fold(candidates, live)
+        roots, scalars = list(t.sum), dict(self.params)
+        out = unroll(roots, self._columns(candidates), live, scalars, t.facts | self._facts(), t.absent)
+        if all(self._all_absent(r) for r in roots):
+            return tuple(out)
+        return guarded(any_of(live), out, t.zero)
+
+    def sum_flows(self, candidates: list[Value], bars: Value) -> tuple[list[list[Node | None]], dict[str, Node | None]]:
+        """What flows to each component of each candidate, and to each parameter, from `bars` at their sum."""
+        t = self.trace
+        live = [present(t, c) for c in candidates]
+        if t.sum is None:
+            return self._fold_flows(candidates, live, bars)
+        to_terms, to_params = t.sum_backward
+        wanted = [f for f in to_terms if f is not None] + [f for f in to_params.values() if f is not None]
+        scalars = dict(self.params) | dict(zip(t.bars, bars))
+        out = iter(unroll(wanted, self._columns(candidates), live, scalars, t.facts | self._facts(), t.absent))
+        flows: list[list[Node | None]] = [[None] * len(t.kinds) for _ in candidates]
+        for c, f in enumerate(to_terms):
+            if f is not None:
+                column = next(out)
+                if not isinstance(column, list):
+                    column = [column] * len(candidates)
+                for i, g in enumerate(column):
+                    flows[i][c] = make("where", live[i], g, 0.0)
+        some = any_of(live)
+        return flows, {
+            name: None if f is None else make("where", some, next(out), 0.0) for name, f in to_params.items()
+        }
+
+    def _columns(self, candidates):
+        return {leaf: [c[i] for c in candidates] for i, leaf in enumerate(self.trace.terms)}
+
+    def _facts(self):
+        return self.param_facts
+
+    def _all_absent(self, root) -> bool:
+        """Whether the sum over absent terms alone gives the zero by itself."""
+        t = self.trace
+        return len(t.kinds) == 1 and self._exactly_zero((root,), t.absent)
+
+    def _fold(self, candidates, live):
+        t = self.trace
+        acc, some = candidates[0], live[0]
+        for value, here in zip(candidates[1:], live[1:]):
+            both = substitute(t.fold, dict(zip(t.a + t.b, acc + value)) | self.params)
+            acc = guarded(some, guarded(here, both, acc), value)
+            some = make("or", some, here)
+        return guarded(some, acc, t.zero)
+
+    def _fold_flows(self, candidates, live, bars):
+        t = self.trace
+        leaves = [tuple(var(f"candidate{i}.{c}", k) for c, k in enumerate(t.kinds)) for i in range(len(candidates))]
+        conditions = [var(f"present{i}", "bool") for i in range(len(candidates))]
+        flat = [leaf for value in leaves for leaf in value]
+        total = self._fold(leaves, conditions)
+        params = {name: self.params[leaf] for name, leaf in t.params.items()}
+        flows = vjp(list(zip(total, bars)), flat + list(params.values()))
+        back = dict(zip(flat, (v for c in candidates for v in c))) | dict(zip(conditions, live))
+        done = [None if f is None else substitute([f], back)[0] for f in flows]
+        width = len(t.kinds)
+        to_terms = [
+            [None if f is None else make("where", live[i], f, 0.0) for f in done[i * width : (i + 1) * width]]
+            for i in range(len(candidates))
+        ]
+        return to_terms, dict(zip(params, done[len(flat) :]))

@@ -1,0 +1,131 @@
+"""A semiring on plain numbers: the traced functions evaluated one value at a time, in float64.
+
+Slow and obvious: the oracle, the enumeration of paths and the law checker work with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dpsemiring.algebra.arrays import evaluate
+from dpsemiring.algebra.derive import vjp
+from dpsemiring.algebra.expr import INT, value_of
+from dpsemiring.algebra.semiring import Semiring
+
+Number = tuple[float, ...]
+
+
+class Numbers:
+    """The operations of a semiring for given parameter values. A value is a tuple, one number a component."""
+
+    def __init__(self, semiring: Semiring, params: Mapping[str, float] | None = None):
+        self.semiring, self.trace = semiring, semiring.trace
+        values = {**semiring.params, **(params or {})}
+        self.params = {leaf: values[name] for name, leaf in self.trace.params.items()}
+        self.zero = tuple(value_of(z) for z in self.trace.zero)
+        self.one = tuple(value_of(o) for o in self.trace.one)
+
+    def encode(self, w: float) -> Number:
+        return self._value(self.trace.encode, {self.trace.w: w})
+
+    def decode(self, x: Number) -> dict[str, float]:
+        t = self.trace
+        values = evaluate(list(t.decode.values()), dict(zip(t.x, x)) | self.params)
+        return {name: float(v) for name, v in zip(t.decode, values)}
+
+    def times(self, a: Number, b: Number) -> Number:
+        t = self.trace
+        return self._value(t.times, dict(zip(t.a + t.b, a + b)))
+
+    def step(self, source: Number | None, w: float | None) -> Number:
+        """The candidate times(source, encode(w)); `source` None is a start, `w` None a step that pays nothing."""
+        if w is not None and w == self.semiring.forbid:
+            return self.zero
+        if source is not None and source == self.zero:
+            return self.zero
+        paid = self.one if w is None else self.encode(w)
+        return paid if source is None else self.times(source, paid)
+
+    def sum(self, values: Sequence[Number]) -> Number:
+        """The n-ary sum, in the order given; zeros are dropped first."""
+        t = self.trace
+        values = [v for v in values if v != self.zero]
+        if not values:
+            return self.zero
+        if t.sum is not None:
+            return self._value(t.sum, self._columns(values))
+        acc = values[0]
+        for v in values[1:]:
+            acc = self._value(t.fold, dict(zip(t.a + t.b, acc + v)))
+        return acc
+
+    def sum_flows(self, values: Sequence[Number], bars: Sequence[float]) -> tuple[np.ndarray, dict[str, float]]:
+        """d / d values of the sum, contracted with bars: an array (terms, components); and d / d params."""
+        t = self.trace
+        out = np.zeros((len(values), len(t.kinds)))
+        present = [i for i, v in enumerate(values) if v != self.zero]
+        if not present:
+            return out, {name: 0.0 for name in t.params}
+        kept = [values[i] for i in present]
+        if t.sum is None:
+            return self._fold_flows(out, present, kept, bars)
+        to_terms, to_params = t.sum_backward
+        leaves = self._columns(kept) | dict(zip(t.bars, bars)) | self.params
+        for c, f in enumerate(to_terms):
+            if f is not None:
+                out[present, c] = evaluate([f], leaves)[0]
+        return out, {n: 0.0 if f is None else float(evaluate([f], leaves)[0]) for n, f in to_params.items()}
+
+    def times_flows(self, a: Number, b: Number, bars: Sequence[float]) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+        """What flows to a, to b and to the parameters from bars at times(a, b)."""
+        t = self.trace
+        return self._flows(t.times, (t.a, t.b), dict(zip(t.a + t.b, a + b)), bars)
+
+    def encode_flows(self, w: float, bars: Sequence[float]) -> tuple[float, dict[str, float]]:
+        """What flows to the real number w and to the parameters from bars at encode(w)."""
+        t = self.trace
+        to_w, to_params = self._flows(t.encode, ((t.w,),), {t.w: w}, bars)
+        return float(to_w[0]), to_params
+
+    def decode_flows(self, x: Number) -> tuple[np.ndarray, dict[str, float]]:
+        """d first output / d x, and / d parameters."""
+        t = self.trace
+        first = next(iter(t.decode.values()))
+        return self._flows((first,), (t.x,), dict(zip(t.x, x)), (1.0,))
+
+    def _flows(self, roots, groups, leaves, bars):
+        t = self.trace
+        leaves = leaves | dict(zip(t.bars, bars)) | self.params
+        wanted = [leaf for group in groups for leaf in group] + list(t.params.values())
+        flows = vjp(list(zip(roots, t.bars)), wanted)
+        values = [0.0 if f is None else float(evaluate([f], leaves)[0]) for f in flows]
+        out, at = [], 0
+        for group in groups:
+            out.append(np.array(values[at : at + len(group)]))
+            at += len(group)
+        return (*out, dict(zip(t.params, values[at:])))
+
+    def _fold_flows(self, out, present, kept, bars):
+        t = self.trace
+        partial = [kept[0]]
+        for v in kept[1:]:
+            partial.append(self._value(t.fold, dict(zip(t.a + t.b, partial[-1] + v))))
+        params = {name: 0.0 for name in t.params}
+        bars = np.asarray(bars, float)
+        for i in range(len(kept) - 1, 0, -1):
+            leaves = dict(zip(t.a + t.b, partial[i - 1] + kept[i]))
+            to_a, out[present[i]], to_params = self._flows(t.fold, (t.a, t.b), leaves, bars)
+            params = {n: params[n] + to_params[n] for n in params}
+            bars = to_a
+        out[present[0]] = bars
+        return out, params
+
+    def _columns(self, values):
+        dtypes = [np.int64 if k == INT else np.float64 for k in self.trace.kinds]
+        return {leaf: np.array([v[i] for v in values], dtypes[i]) for i, leaf in enumerate(self.trace.terms)}
+
+    def _value(self, roots, leaves) -> Number:
+        values = evaluate(list(roots), leaves | self.params)
+        return tuple(int(v) if k == INT else float(v) for v, k in zip(values, self.trace.kinds))

@@ -1,0 +1,70 @@
+"""What each operation means on numbers: the NumPy interpretation, in float64 and along axis 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SCALAR = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+    "neg": np.negative,
+    "abs": np.abs,
+    "where": np.where,
+    "lt": np.less,
+    "le": np.less_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "exp": np.exp,
+    "log": np.log,
+    "exp2": np.exp2,
+    "log2": np.log2,
+    "sqrt": np.sqrt,
+    "floor": np.floor,
+    "rint": np.rint,
+    "mantissa": lambda x: np.frexp(x)[0],
+    "exponent": lambda x: np.frexp(x)[1],
+    "ldexp": lambda m, e: np.ldexp(m, np.clip(e, -(2**30), 2**30).astype(np.int32)),
+    "real": lambda e: np.asarray(e, np.float64),
+    "integer": lambda x: np.asarray(x).astype(np.int64),
+    "stop": lambda x: x,
+    "envelope": lambda x: x,
+}
+
+
+def threshold(x):
+    """tau with sum(max(x - tau, 0)) = 1 along axis 0; -inf stands for an absent entry.
+
+    The projection of x onto the simplex is max(x - tau, 0) (Held, Wolfe and Crowder, 1974). tau is the
+    greatest of (sum of the j largest - 1) / j, since each is a lower bound and the support attains it.
+    """
+    falling = -np.sort(-x, axis=0)
+    rank = np.arange(1, len(x) + 1).reshape((-1,) + (1,) * (x.ndim - 1))
+    return np.max((np.cumsum(falling, axis=0) - 1.0) / rank, axis=0)
+
+
+def first(mask):
+    """The mask with only the first true entry along axis 0 kept."""
+    return mask & (np.cumsum(mask, axis=0) == 1)
+
+
+def unsort(values, keys):
+    """Values that stand in the order of the sorted keys, put back in the order of the keys."""
+    out = np.empty_like(values)
+    np.put_along_axis(out, np.argsort(keys, axis=0, kind="stable"), values, axis=0)
+    return out
+
+
+AXIS = {
+    "first": first,
+    "sort": lambda x: np.sort(x, axis=0),
+    "cumsum": lambda x: np.cumsum(x, axis=0),
+    "suffix_sum": lambda x: np.cumsum(x[::-1], axis=0)[::-1],
+    "unsort": unsort,
+}

@@ -1,0 +1,243 @@
+"""The semiring: a few plain functions, traced once into expression graphs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dpsemiring.algebra import ranges
+from dpsemiring.algebra.derive import vjp
+from dpsemiring.algebra.expr import BOOL, INT, REAL, Iterated, KnownAxis, Node, const, make, term, var
+
+LAWS = ("associative", "distributive", "identity", "annihilating")
+
+
+class Parameters:
+    """The semiring's parameters inside its functions: `p.gamma` or `p["gamma"]`."""
+
+    def __init__(self, semiring: str, nodes: Mapping[str, Node]):
+        self.__dict__["_semiring"], self.__dict__["_nodes"] = semiring, dict(nodes)
+
+    def __getattr__(self, name):
+        try:
+            return self._nodes[name]
+        except KeyError:
+            known = ", ".join(self._nodes) or "none"
+            raise AttributeError(f"semiring {self._semiring!r} has no parameter {name!r}; it has: {known}") from None
+
+    __getitem__ = __getattr__
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The functions of a semiring as graphs, over the leaves listed first."""
+
+    kinds: tuple[str, ...]
+    w: Node
+    a: tuple[Node, ...]
+    b: tuple[Node, ...]
+    x: tuple[Node, ...]
+    terms: tuple[Node, ...]
+    bars: tuple[Node, ...]
+    params: Mapping[str, Node]
+    zero: tuple[Node, ...]
+    one: tuple[Node, ...]
+    encode: tuple[Node, ...]
+    times: tuple[Node, ...]
+    decode: Mapping[str, Node]
+    sum: tuple[Node, ...] | None  # over `terms`; None when the function iterates over its terms
+    fold: tuple[Node, ...] | None  # of a and b, then
+
+    @cached_property
+    def selects(self) -> str | None:
+        """Which reduction the sum is, when it picks one of its terms: "reduce_min", "reduce_max" or None."""
+        if len(self.kinds) != 1 or self.sum is None:
+            return None
+        (s,) = self.sum
+        return s.op if s.op in ("reduce_min", "reduce_max") and s.args[0] is self.terms[0] else None
+
+    @cached_property
+    def sum_backward(self) -> tuple[list[Node | None], dict[str, Node | None]]:
+        """What flows to each component of the terms, and to each parameter, from `bars` at the sum."""
+        leaves = list(self.terms) + list(self.params.values())
+        flows = vjp(list(zip(self.sum, self.bars)), leaves)
+        return flows[: len(self.terms)], dict(zip(self.params, flows[len(self.terms) :]))
+
+    @cached_property
+    def facts(self) -> dict[Node, int]:
+        """The ranges of the leaves for a term that is present."""
+        single = ranges.of_value(_number(self.zero[0])) if len(self.kinds) == 1 else 0
+        # a finite zero excludes its own class only when that class is the single value 0
+        excluded = single if single in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) else 0
+        return {t: ranges.NUMBER & ~excluded for t in self.terms}
+
+    @cached_property
+    def absent(self) -> dict[Node, int]:
+        """The ranges of the leaves for a term that is absent: the zero."""
+        return {t: ranges.of_value(_number(z)) for t, z in zip(self.terms, self.zero)}
+
+
+def _number(node):
+    return node.payload[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Semiring:
+    """A semiring, or a generalised one whose `sum` is n-ary, declared by plain functions.
+
+    ``D(cell) = sum(start, times(D(source), encode(w)) for every step)`` and ``total = decode(sum(ends))``.
+
+    Parameters
+    ----------
+    name : str
+    zero, one : number, or a tuple with one for each component of the carrier
+        ``zero`` is the value of "no path" and is dropped from every sum; ``one`` that of the empty path.
+    sum : f(terms, p)
+        ``terms`` is a symbolic axis of any length; reduce it with `dp.ops`, or iterate over it if the sum is
+        associative. A carrier of several components passes a tuple of axes and gets a tuple back.
+    times : f(a, b, p)
+    params : mapping of names to numbers or `Param`
+        Available as ``p.name``. Values are given at run time and never compiled in.
+    carrier : tuple of str
+        Names of the components.
+    encode : f(w, p), decode : f(x, p)
+        From the real number of a step to the carrier and back; ``decode`` may return a dict of named outputs,
+        the first of which is the total.
+    laws : tuple of str
+        Those of ``associative distributive identity annihilating`` that hold; `dp.laws.check` tests them.
+    derivative : bool
+        False for discrete semirings, whose marginals are refused.
+    forbid : float
+        The real number that means "this step does not exist": +inf for costs, -inf for scores.
+    positive : tuple of str
+        Parameters that must be finite and > 0.
+    forms : tuple of Semiring
+        Equivalent carriers among which the compiler may choose.
+
+    Examples
+    --------
+    >>> import dpsemiring as dp
+    >>> longest = dp.Semiring("longest", -dp.inf, 0.0, lambda terms, p: dp.ops.max(terms), lambda a, b, p: a + b,
+    ...                       forbid=-dp.inf)
+    >>> dp.compile(dp.topologies.dtw(), longest)([[1.0, 2.0], [3.0, 4.0]]).total
+    8.0
+    """
+
+    name: str
+    zero: object
+    one: object
+    sum: Callable
+    times: Callable
+    params: Mapping[str, object] = field(default_factory=dict)
+    carrier: Sequence[str] = field(default=("x",), kw_only=True)
+    encode: Callable = field(default=lambda w, p: w, kw_only=True)
+    decode: Callable = field(default=lambda x, p: x, kw_only=True)
+    laws: Sequence[str] = field(default=("associative", "distributive"), kw_only=True)
+    derivative: bool = field(default=True, kw_only=True)
+    forbid: float = field(default=math.inf, kw_only=True)
+    forms: Sequence[Semiring] = field(default=(), kw_only=True)
+    positive: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self):
+        unknown = [law for law in self.laws if law not in LAWS]
+        if unknown:
+            raise ValueError(f"semiring {self.name!r}: unknown law {unknown[0]!r}; the laws are {', '.join(LAWS)}")
+        if isinstance(self.carrier, str) or len(set(self.carrier)) != len(self.carrier) or not self.carrier:
+            raise ValueError(f"semiring {self.name!r}: carrier is a tuple of distinct names, found {self.carrier!r}")
+        if not math.isinf(self.forbid):
+            raise ValueError(f"semiring {self.name!r}: forbid is +inf (costs) or -inf (scores), found {self.forbid!r}")
+        for name in self.positive:
+            if name not in self.params:
+                raise ValueError(f"semiring {self.name!r}: positive names {name!r}, which is no parameter")
+            self.check_parameter(name, self.params[name])
+
+    def check_parameter(self, name: str, value) -> None:
+        """Refuse a number that a parameter must not have; anything else (a Param) passes."""
+        if isinstance(value, (int, float)) and name in self.positive and not (0 < value < math.inf):
+            raise ValueError(f"{self.name}: {name} must be finite and > 0, found {value!r}")
+
+    def has(self, law: str) -> bool:
+        """Whether the semiring states that it keeps the law."""
+        return law in self.laws
+
+    def __repr__(self):
+        inside = ", ".join(f"{k}={v!r}" for k, v in self.params.items())
+        return f"{self.name}({inside})"
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The functions as expression graphs."""
+        try:
+            return _trace(self)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise type(error)(f"semiring {self.name!r}: {error}") from error
+
+
+def _as_tuple(value, width, what):
+    parts = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if len(parts) != width:
+        raise ValueError(f"{what} gives {len(parts)} components, the carrier has {width}")
+    return parts
+
+
+def _nodes(value, kinds, what):
+    out = []
+    for part, kind in zip(_as_tuple(value, len(kinds), what), kinds):
+        node = part if isinstance(part, Node) else const(part, kind)
+        if node.kind == INT and kind == REAL:
+            node = make("real", node)
+        if node.kind != kind:
+            raise TypeError(f"{what} gives {node.kind} where the carrier holds {kind}")
+        if node.axis is not None:
+            raise TypeError(f"{what} gives one value for each term where one in all is expected: reduce it")
+        out.append(node)
+    return tuple(out)
+
+
+def _trace(s: Semiring) -> Trace:
+    width = len(s.carrier)
+    params = {name: var(f"p.{name}") for name in s.params}
+    p = Parameters(s.name, params)
+    w = var("w")
+
+    def pack(parts):
+        return parts if width > 1 else parts[0]
+
+    raw = _as_tuple(s.encode(w, p), width, "encode")
+    kinds = tuple(e.kind if isinstance(e, Node) else REAL for e in raw)
+    if BOOL in kinds:
+        raise TypeError("encode gives a condition; use dp.ops.where(condition, 1.0, 0.0)")
+    a, b, x = (tuple(var(f"{prefix}.{c}", k) for c, k in zip(s.carrier, kinds)) for prefix in "abx")
+    terms = tuple(term(c, k) for c, k in zip(s.carrier, kinds))
+    decoded = s.decode(pack(x), p)
+    decoded = decoded if isinstance(decoded, dict) else {"total": decoded}
+    total, fold = None, None
+    try:
+        total = _nodes(s.sum(pack(terms), p), kinds, "sum")
+    except Iterated:
+        if not s.has("associative"):
+            raise ValueError(
+                "sum iterates over its terms, so it can only be used two at a time, for which it must be associative; "
+                "it is not declared so: write it with dp.ops.min, max, sum, simplex ... along the terms"
+            ) from None
+        pairs = tuple(KnownAxis(pair) for pair in zip(a, b))
+        fold = _nodes(s.sum(pack(pairs), p), kinds, "sum")
+    return Trace(
+        kinds=kinds,
+        w=w,
+        a=a,
+        b=b,
+        x=x,
+        terms=terms,
+        bars=tuple(var(f"bar.{c}") for c in s.carrier),
+        params=params,
+        zero=_nodes(s.zero, kinds, "zero"),
+        one=_nodes(s.one, kinds, "one"),
+        encode=_nodes(raw, kinds, "encode"),
+        times=_nodes(s.times(pack(a), pack(b), p), kinds, "times"),
+        decode={name: _nodes(d, (REAL,), f"decode[{name!r}]")[0] for name, d in decoded.items()},
+        sum=total,
+        fold=fold,
+    )

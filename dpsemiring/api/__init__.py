@@ -1,0 +1,6 @@
+"""The front door: compile a topology and a semiring to a solver, call it, read the result."""
+
+from dpsemiring.api.result import Result
+from dpsemiring.api.solver import Solver, compile
+
+__all__ = ["Result", "Solver", "compile"]

@@ -1,0 +1,208 @@
+"""What a solver gives back."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dpsemiring.algebra.arrays import evaluate
+from dpsemiring.algebra.expr import INT
+from dpsemiring.lower.plan import Wanted
+from dpsemiring.run import sources
+from dpsemiring.run.engine import Backward, Run
+from dpsemiring.run.total import Totaller
+
+if TYPE_CHECKING:
+    from dpsemiring.api.solver import Solver
+
+
+class Result:
+    """The outcome of a call. Nothing but the total is computed before it is asked for.
+
+    Attributes
+    ----------
+    total : () or (B,)
+        The first output that the semiring decodes. Where no path exists it is the decoded zero (+inf for a
+        minimum) and every gradient is 0; where an item's costs hold a NaN, both are NaN for that item.
+    outputs : dict
+        All outputs by name.
+    """
+
+    def __init__(self, solver: Solver, run: Run):
+        self._solver, self._run, self._problem = solver, run, run.problem
+        self._totaller = Totaller(solver.recurrence, run.problem, run.ends, run.values, solver.engine.plain)
+        self._total = self._totaller.total()
+        self.outputs = {n: self._shaped(v.astype(run.problem.real)) for n, v in self._total.outputs.items()}
+
+    @property
+    def total(self):
+        return next(iter(self.outputs.values()))
+
+    def __getattr__(self, name):
+        if not name.startswith("_") and name in self.outputs:
+            return self.outputs[name]
+        raise AttributeError(f"Result has no {name!r}; the semiring's outputs are {', '.join(self.__dict__.get('outputs', {}))}")
+
+    def __repr__(self):
+        p = self._problem
+        shape = f"{p.shape[1]} x {p.shape[2]}" if not p.batched else f"batch of {p.shape[0]}, {p.shape[1]} x {p.shape[2]}"
+        return f"Result({self._solver.semiring!r}, {shape}, total={self.total})"
+
+    # --- first derivatives --------------------------------------------------------------------------
+
+    @cached_property
+    def marginals(self):
+        """d total / d cost, shaped like the cost; a dict of planes where the cost was one.
+
+        With unit weights and a closed boundary the expected alignment: under a softmin the probability that a
+        path visits the cell, under a hard minimum the indicator of one best path.
+        """
+        planes = {name: np.zeros(array.shape, self._problem.real) for name, array in self._problem.planes.items()}
+        for i, flow in self._site_flows(lambda s: s.role == "cost").items():
+            planes[self._solver.recurrence.sites[i].name] += flow
+        planes = {name: self._shaped(array) for name, array in planes.items()}
+        return planes if self._problem.as_dict else next(iter(planes.values()))
+
+    @cached_property
+    def occupancy(self):
+        """(N + x0, M + x1) or (B, N + x0, M + x1): d total / d a penalty for entering the cell, in any state.
+
+        Under a softmin the probability of visiting the cell, whatever the weights.
+        """
+        self._need_derivative("occupancy")
+        occupancy = self._backward(Wanted(occupancy=True)).occupancy
+        occupancy[self._problem.nan] = np.nan
+        return self._shaped(occupancy)
+
+    def grad(self, name: str):
+        """d total / d the named Param, in the shape of its value (summed over the batch where it has no batch axis).
+
+        A floating-point array of a cost source goes by its own name, ``result.grad("log_probs")``.
+
+        Raises
+        ------
+        KeyError
+            For a name that is no Param of the solver.
+        ValueError
+            For a mask, or an integer parameter: these have no derivative.
+        """
+        if name in self._solver.params:
+            return self._param_gradient(name)
+        for plane, source in self._problem.sources.items():
+            if name in sources.inputs(source):
+                flow = self.marginals[plane] if self._problem.as_dict else self.marginals
+                return sources.gradient(source, name, flow)
+        known = [*self._solver.params, *(n for s in self._problem.sources.values() for n in sources.inputs(s))]
+        raise KeyError(f"grad: no parameter is named {name!r}; there are {', '.join(known) or 'none'}")
+
+    def _param_gradient(self, name):
+        self._need_derivative(f"grad({name!r})")
+        param, given = self._solver.params[name], self._problem.given[name]
+        total = np.zeros((self._problem.batch, *given.shape["b" in param.axes :]))
+        found = False
+        for i, flow in self._site_flows(lambda s: s.role == "number" and s.name == name).items():
+            site = self._solver.recurrence.sites[i]
+            keep = tuple(slice(None) if a in site.axes or a == "b" else 0 for a in "bnm")
+            total[(..., *site.entry)] += flow[keep]
+            found = True
+        for own, value in self._solver.semiring.params.items():
+            if getattr(value, "name", None) == name:
+                flow = self._backward(Wanted(params=True)).params[own] + self._end_flows.params[own]
+                total += np.where(self._problem.nan, np.nan, flow)
+                found = True
+        if not found:
+            raise ValueError(f"grad: {name!r} is a mask or a label, which has no derivative")
+        if "b" not in param.axes:
+            total = total.sum(axis=0)
+        elif given.shape[0] == 1 < self._problem.batch:
+            total = total.sum(axis=0, keepdims=True)
+        total = total.astype(self._problem.real)
+        return total[0] if "b" in param.axes and not self._problem.batched else total[()]
+
+    def _site_flows(self, which):
+        """What flows to the chosen sites, from the cells and from the ends: arrays (B, n or 1, m or 1)."""
+        self._need_derivative("marginals")
+        chosen = tuple(i for i, s in enumerate(self._solver.recurrence.sites) if which(s))
+        if not chosen:
+            return {}
+        found = dict(self._backward(Wanted(sites=chosen)).sites)
+        items = np.arange(self._problem.batch)[:, None]
+        for i, (flow, n, m) in self._end_flows.sites.items():
+            if i in found:
+                array = found[i]
+                inside = flow != 0
+                n, m = (np.where(inside & (array.shape[axis] > 1), x, 0) for axis, x in ((1, n), (2, m)))
+                np.add.at(array, (items, n, m), np.where(inside, flow, 0.0))
+        for array in found.values():
+            array[self._problem.nan] = np.nan
+        return found
+
+    @cached_property
+    def _end_flows(self):
+        return self._totaller.flows()
+
+    def _backward(self, wanted: Wanted) -> Backward:
+        return self._solver.engine.backward(self._run, self._end_flows, wanted)
+
+    def _need_derivative(self, what):
+        if not self._solver.semiring.derivative:
+            raise TypeError(f"{what}: the semiring {self._solver.semiring.name} is discrete and has no derivative")
+
+    # --- paths and values ---------------------------------------------------------------------------
+
+    @cached_property
+    def _paths(self):
+        semiring = self._solver.semiring
+        if semiring.trace.selects is None:
+            raise TypeError(
+                f"path: the sum of {semiring.name} takes no single candidate, so there is no one best path; "
+                "compile the same topology with dp.Tropical, or look at result.occupancy"
+            )
+        ends, chosen = self._run.ends, self._total.chosen
+        items = np.arange(self._problem.batch)
+        some = (chosen >= 0) & ~self._problem.nan
+        at = np.where(some, chosen, 0)
+        places = (np.where(some, x[items, at], -1) for x in (ends.n, ends.m, ends.state)) if len(items) else [items] * 3
+        return self._solver.engine.paths(self._run, *places)
+
+    @property
+    def path(self):
+        """The best path: an (L, 2) int array of visited cells, or a list of one for each item; empty where none exists.
+
+        Ties go to the first candidate: starts, then steps, as declared; among ends to the first, row by row.
+        """
+        return self._listed([p[:, :2] for p in self._paths])
+
+    @property
+    def path_states(self):
+        """The state in which each cell of the path was visited: an array of L names (None where there is but one)."""
+        names = np.array(self._solver.recurrence.state_names, dtype=object)
+        return self._listed([names[p[:, 2]] for p in self._paths])
+
+    @property
+    def path_steps(self):
+        """Which step, counted as declared, led into each cell of the path; -1 for the start."""
+        return self._listed([p[:, 3] for p in self._paths])
+
+    @cached_property
+    def accumulated_cost(self):
+        """D, decoded: (N + x0, M + x1), with a batch axis before and, for several states, a state axis after."""
+        trace = self._solver.semiring.trace
+        values = self._solver.engine.lattice(self._run)
+        first = next(iter(trace.decode.values()))
+        params = {leaf: self._problem.params[n].reshape(-1, 1, 1, 1) for n, leaf in trace.params.items()}
+        wide = [v.astype(np.int64 if k == INT else np.float64) for v, k in zip(values, trace.kinds)]
+        decoded = np.broadcast_to(evaluate([first], dict(zip(trace.x, wide)) | params)[0], wide[0].shape)
+        decoded = decoded.astype(self._problem.real)
+        decoded[self._problem.nan] = np.nan
+        return self._shaped(decoded if self._solver.topology.states else decoded[..., 0])
+
+    # --- shapes -------------------------------------------------------------------------------------
+
+    def _shaped(self, array):
+        return array if self._problem.batched else array[0]
+
+    def _listed(self, items):
+        return items if self._problem.batched else items[0]

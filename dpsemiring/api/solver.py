@@ -1,0 +1,118 @@
+"""From a declaration to something that can be called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.api.result import Result
+from dpsemiring.declare.param import Differs, Entry, Param
+from dpsemiring.declare.topology import Topology
+from dpsemiring.lower.build import build
+from dpsemiring.lower.plan import make_plan
+from dpsemiring.run.dispatch import ENGINES, make_engine
+from dpsemiring.run.inputs import bind
+from dpsemiring.run.total import list_ends
+
+
+def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu") -> Solver:
+    """A solver for a topology over a semiring.
+
+    Parameters
+    ----------
+    topology : Topology
+    semiring : Semiring
+    engine : {"cpu", "reference"}
+        ``"reference"`` interprets the recurrence cell by cell in float64: slow, for checking.
+
+    Raises
+    ------
+    ValueError
+        If one name stands for two different Params, or a semiring parameter varies within an item.
+
+    Examples
+    --------
+    >>> import dpsemiring as dp
+    >>> solver = dp.compile(dp.topologies.dtw(), dp.Tropical)
+    >>> result = solver([[1.0, 5.0], [2.0, 1.0]])
+    >>> float(result.total), result.path.tolist()
+    (2.0, [[0, 0], [1, 1]])
+    """
+    if not isinstance(topology, Topology):
+        raise TypeError(f"compile: the first argument is a dp.Topology, found {type(topology).__name__}")
+    if not isinstance(semiring, Semiring):
+        hint = f"; call it: dp.{semiring.__name__}(...)" if callable(semiring) else ""
+        raise TypeError(f"compile: the second argument is a dp.Semiring, found {type(semiring).__name__}{hint}")
+    if engine not in ENGINES:
+        raise ValueError(f"compile: engine is one of {', '.join(ENGINES)}, found {engine!r}")
+    return Solver(topology, semiring, engine)
+
+
+class Solver:
+    """An alignment problem, ready for data. ``print(solver)`` shows the recurrence and the plan."""
+
+    def __init__(self, topology: Topology, semiring: Semiring, engine: str):
+        self.topology, self.semiring = topology, semiring
+        self.params = _declared(topology, semiring)
+        self.recurrence = build(topology, semiring)
+        self.engine = make_engine(engine, self.recurrence)
+
+    def __call__(
+        self,
+        cost,
+        lengths: tuple | None = None,
+        params: Mapping[str, object] | None = None,
+    ) -> Result:
+        """Align.
+
+        Parameters
+        ----------
+        cost : (N, M) or (B, N, M) array, or a source of `dp.costs`, or a dict with one for each plane
+            Integers count as float64, half precision as float32. An entry of +inf (scores: -inf) forbids its cell.
+            Time first, channels last.
+        lengths : pair of int or of (B,) int arrays, optional
+            The true lengths n, m of each item along both axes of the cost; what lies beyond is never read.
+        params : dict, optional
+            A value for each Param: an array over its axes (each of full length or 1), then its shape.
+
+        Returns
+        -------
+        Result
+            The total at once; the rest when asked for. The arrays are kept, not copied, until then: do not
+            change them in between.
+
+        Raises
+        ------
+        ValueError
+            For shapes that do not fit, lengths out of range, an empty lattice, an infinity of the wrong sign,
+            a missing or unknown parameter.
+        TypeError
+            For data that is not real numbers.
+        """
+        problem = bind(self.recurrence, self.params, cost, lengths, params, self.engine.survey)
+        ends = list_ends(self.recurrence, problem)
+        return Result(self, self.engine.forward(problem, ends))
+
+    def __str__(self):
+        return str(make_plan(self.recurrence, "float32")).replace("float32", "the cost's kind")
+
+    def __repr__(self):
+        return f"Solver({len(self.topology.steps)} steps, {self.semiring!r})"
+
+
+def _declared(topology: Topology, semiring: Semiring) -> dict[str, Param]:
+    """Every Param by name: the topology's and the semiring's."""
+    found = {p.name: p for p in topology.params()}
+    for name, value in semiring.params.items():
+        if isinstance(value, (Entry, Differs)):
+            raise TypeError(f"semiring {semiring.name}: {name} is a number or a dp.Param, found {value}")
+        if not isinstance(value, Param):
+            continue
+        if value.axes not in ("", "b") or value.shape:
+            raise ValueError(
+                f"semiring {semiring.name}: {name} is the Param {value}; it may vary over the batch (axes='b') "
+                "but not within an item"
+            )
+        if found.setdefault(value.name, value) != value:
+            raise ValueError(f"compile: two different Params are named {value.name!r}: {found[value.name]!r} and {value!r}")
+    return found

@@ -1,0 +1,1 @@
+"""The declaration: steps, boundaries and parameters of an alignment, as frozen data. No arithmetic on arrays."""

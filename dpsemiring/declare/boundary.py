@@ -1,0 +1,149 @@
+"""Where an alignment may start and end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dpsemiring.declare.param import number
+from dpsemiring.declare.step import Numeric, Term, paid
+
+
+class _Place:
+    """What Start and End share: a cell or a line of cells, what is paid there, and a state."""
+
+    def _check(self):
+        what = type(self).__name__
+        for axis in ("n", "m"):
+            index = getattr(self, axis)
+            if index is not None and (not isinstance(index, int) or isinstance(index, bool)):
+                raise TypeError(
+                    f"{what}: {axis} is a whole number (negative: counted from the item's own length) or None (every "
+                    f"index), found {index!r}"
+                )
+        terms = tuple(self.terms)
+        for t in terms:
+            if not isinstance(t, Term):
+                raise TypeError(f"{what}: terms are dp.Term objects, found {type(t).__name__}: {t!r}")
+        object.__setattr__(self, "terms", terms)
+        object.__setattr__(self, "penalty", number(self.penalty, f"{what}: penalty"))
+
+    @property
+    def cell(self) -> str:
+        """The cells as a reader would write them."""
+        return "[" + ", ".join(_place(i, axis) for i, axis in ((self.n, "n"), (self.m, "m"))) + "]"
+
+
+def _place(index, axis):
+    if index is None:
+        return f"any {axis}"
+    return str(index) if index >= 0 else f"{'NM'[axis == 'm']}{index}"
+
+
+@dataclass(frozen=True)
+class Start(_Place):
+    """A start cell, or a line of them, and what the path pays on it.
+
+    Parameters
+    ----------
+    n, m : int or None
+        Indices; negative ones count from the item's own lattice length, None means every index.
+    terms : sequence of Term
+        By default the cost of the cell.
+    penalty : float, Param or Entry
+    state : str, optional
+        None means every state.
+    """
+
+    n: int | None = 0
+    m: int | None = 0
+    terms: Sequence[Term] = (Term(),)
+    penalty: Numeric = 0.0
+    state: str | None = None
+
+    def __init__(self, n=0, m=0, *, terms=(Term(),), penalty=0.0, state=None):
+        for name, value in (("n", n), ("m", m), ("terms", terms), ("penalty", penalty), ("state", state)):
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def __str__(self):
+        return " + ".join(paid(self.terms, self.penalty)) or "one"
+
+
+@dataclass(frozen=True)
+class End(_Place):
+    """An end cell, or a line of them, and what the path pays there beside what it has paid on its way.
+
+    Parameters as for `Start`; the defaults are the last cell and no terms.
+    """
+
+    n: int | None = -1
+    m: int | None = -1
+    terms: Sequence[Term] = ()
+    penalty: Numeric = 0.0
+    state: str | None = None
+
+    def __init__(self, n=-1, m=-1, *, terms=(), penalty=0.0, state=None):
+        for name, value in (("n", n), ("m", m), ("terms", terms), ("penalty", penalty), ("state", state)):
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def __str__(self):
+        state = "" if self.state is None else f"_{self.state}"
+        return " + ".join([f"D{state}{self.cell}", *paid(self.terms, self.penalty)])
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The start and end cells of an alignment: several of each at once, each with its own terms and penalty.
+
+    Parameters
+    ----------
+    starts : sequence of Start
+    ends : sequence of End
+    """
+
+    starts: tuple[Start, ...] = (Start(),)
+    ends: tuple[End, ...] = (End(),)
+
+    def __post_init__(self):
+        for name, kind in (("starts", Start), ("ends", End)):
+            places = getattr(self, name)
+            places = (places,) if isinstance(places, kind) else tuple(places)
+            if not places:
+                raise ValueError(f"Boundary: {name} is empty; an alignment needs at least one")
+            for p in places:
+                if not isinstance(p, kind):
+                    raise TypeError(f"Boundary: {name} are dp.{kind.__name__} objects, found {type(p).__name__}: {p!r}")
+            object.__setattr__(self, name, places)
+
+    @classmethod
+    def closed(cls) -> Boundary:
+        """From the first cell to the last."""
+        return cls()
+
+    @classmethod
+    def open_begin(cls, axis: int) -> Boundary:
+        """From any index of `axis` (and the first of the other) to the last cell."""
+        return cls((_line(Start, axis, 0),), (End(),))
+
+    @classmethod
+    def open_end(cls, axis: int) -> Boundary:
+        """From the first cell to any index of `axis` (and the last of the other)."""
+        return cls((Start(),), (_line(End, axis, -1),))
+
+    @classmethod
+    def subsequence(cls, axis: int) -> Boundary:
+        """The other axis in full, anywhere along `axis`: open begin and open end."""
+        return cls((_line(Start, axis, 0),), (_line(End, axis, -1),))
+
+    @classmethod
+    def anywhere(cls) -> Boundary:
+        """From any cell to any cell."""
+        return cls((Start(None, None),), (End(None, None),))
+
+
+def _line(kind, axis, fixed):
+    if axis not in (0, 1):
+        raise ValueError(f"axis is 0 (input) or 1 (target), found {axis!r}")
+    return kind(None, fixed) if axis == 0 else kind(fixed, None)

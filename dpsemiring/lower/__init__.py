@@ -1,0 +1,1 @@
+"""The compiler: declaration and semiring to recurrence, adjoint, schedule and text. No arrays pass through here."""

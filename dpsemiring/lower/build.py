@@ -1,0 +1,88 @@
+"""Declaration and semiring to recurrence."""
+
+from __future__ import annotations
+
+import math
+
+from dpsemiring.algebra.expr import Node, const, make
+from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.declare.param import Differs, Entry, Param
+from dpsemiring.declare.topology import Topology
+from dpsemiring.lower.ir import Arc, End, Recurrence, Site, site_leaf
+
+
+def build(topology: Topology, semiring: Semiring) -> Recurrence:
+    """The recurrence of a topology over a semiring."""
+    sites = _Sites(semiring.forbid)
+    names = topology.state_names
+    order = topology.state_order()
+    states: dict[str | None, list[Arc]] = {name: [] for name in names}
+    for i, start in enumerate(topology.boundary.starts):
+        for state in topology.states_of(start):
+            arc = Arc(i, 0, 0, None, sites.weight(start.terms, start.penalty), pattern=(start.n, start.m))
+            states[state].append(arc)
+    for i, step in enumerate(topology.steps):
+        masks = () if step.where is None else (sites.mask(step.where),)
+        weight = sites.weight(step.terms, step.penalty)
+        states[step.target].append(Arc(i, step.dn, step.dm, names.index(step.source), weight, masks))
+    ends = tuple(
+        End(i, (end.n, end.m), names.index(state), sites.weight(end.terms, end.penalty))
+        for i, end in enumerate(topology.boundary.ends)
+        for state in topology.states_of(end)
+    )
+    return Recurrence(
+        semiring=semiring,
+        state_names=names,
+        states=tuple(tuple(states[n]) for n in names),
+        order=tuple(names.index(n) for n in order),
+        sites=tuple(sites.found),
+        ends=ends,
+        planes=topology.planes(),
+        extra=topology.extra,
+    )
+
+
+class _Sites:
+    """Collects the numbers that cells read, each once, and writes weights over them."""
+
+    def __init__(self, forbid: float):
+        self.forbid = forbid
+        self.found: dict[Site, int] = {}
+
+    def index(self, site: Site) -> int:
+        return self.found.setdefault(site, len(self.found))
+
+    def mask(self, where: Param | Differs) -> int:
+        if isinstance(where, Differs):
+            return self.index(Site("mask", where.param.name, where.param.axes, differs=where.columns))
+        return self.index(Site("mask", where.name, where.axes))
+
+    def number(self, value) -> Node:
+        if isinstance(value, float):
+            return const(value)
+        param, entry = (value.param, value.index) if isinstance(value, Entry) else (value, ())
+        return site_leaf(self.index(Site("number", param.name, param.axes, entry=entry)))
+
+    def weight(self, terms, penalty) -> Node | None:
+        """penalty + sum of weight * cost; None where nothing is paid.
+
+        A forbidden cost wins over every weight, and a forbidden weight over every cost: the product is formed
+        from finite numbers and the forbidden value put in its place, so that 0 * inf never arises, here or in
+        the derivative.
+        """
+        total = None if penalty == 0.0 else self.number(penalty)
+        for t in terms:
+            cost = site_leaf(self.index(Site("cost", t.plane, at=t.at)))
+            paid = self.product(self.number(t.weight), cost)
+            total = paid if total is None else total + paid
+        return total
+
+    def product(self, weight: Node, cost: Node) -> Node:
+        if weight.op == "const" and 0 < weight.payload[0] < math.inf:
+            return make("mul", weight, cost)
+        forbidden = make("eq", cost, self.forbid)
+        if weight.op != "const":
+            forbidden = make("or", forbidden, make("eq", make("abs", weight), math.inf))
+            weight = make("where", forbidden, 0.0, weight)
+        finite = make("where", forbidden, 0.0, cost)
+        return make("where", forbidden, self.forbid, weight * finite)

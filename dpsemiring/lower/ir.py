@@ -1,0 +1,147 @@
+"""The recurrence: what a topology and a semiring come to, before any order of evaluation or target is chosen.
+
+    recurrence := state* site* end*            states in an order in which (0, 0) arcs lead forward
+    state      := name, arc*                   candidates of the n-ary sum, in their fixed order
+    arc        := origin, source, weight, site*      the sites after the weight are masks: 0 means "not here"
+    origin     := start(index, pattern) | step(index, dn, dm)
+    source     := index of a state | none      (starts have none)
+    weight     := expression over site leaves | none     (none pays nothing: it encodes to `one`)
+    site       := cost(plane, at) | number(param, entry) | mask(param, columns)   a real number at each cell
+    end        := pattern, state, weight, index
+
+    D[n, m, k] = SUM over arcs a of k:  TIMES(D[n - dn, m - dm, source], ENCODE(weight))   where masks hold
+    total      = DECODE(SUM over ends e and their cells:  TIMES(D[cell, state], ENCODE(weight)))
+
+A site's `at` shifts the cell that is read; a cost outside its plane is the semiring's `forbid`. The lattice has
+`extra` more rows and columns than the cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dpsemiring.algebra.expr import Node, show, var
+from dpsemiring.algebra.semiring import Semiring
+
+
+@dataclass(frozen=True)
+class Site:
+    """A real number that cells read: a cost at an offset, a parameter, or a mask (0 or 1)."""
+
+    role: str  # "cost" | "number" | "mask"
+    name: str
+    axes: str = "bnm"
+    at: tuple[int, int] = (0, 0)
+    entry: tuple[int, ...] = ()
+    differs: int | None = None
+
+    @property
+    def varies(self) -> bool:
+        """Whether it changes within one item's lattice."""
+        return "n" in self.axes or "m" in self.axes
+
+    def __str__(self):
+        at = "".join(f"{a:+d}" if a else "" for a in self.at[:1]), "".join(f"{a:+d}" if a else "" for a in self.at[1:])
+        index = [f"{x}{o}" for x, o in zip("nm", at) if x in self.axes] + list(map(str, self.entry))
+        text = f"{self.name}[{', '.join(index)}]" if index else self.name
+        return text if self.differs is None else f"({text} differs {self.differs:+d})"
+
+
+@dataclass(frozen=True)
+class Arc:
+    """One candidate of a cell's sum."""
+
+    index: int  # of the start or step in the declaration
+    dn: int
+    dm: int
+    source: int | None
+    weight: Node | None
+    masks: tuple[int, ...] = ()
+    pattern: tuple[int | None, int | None] | None = None  # of a start
+
+    @property
+    def is_start(self) -> bool:
+        return self.pattern is not None
+
+
+@dataclass(frozen=True)
+class End:
+    """A cell, or line of cells, at which paths may end."""
+
+    index: int
+    pattern: tuple[int | None, int | None]
+    state: int
+    weight: Node | None
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrence:
+    """The whole problem. `states[k]` are the arcs into state k; `order` is the order of evaluation in a cell."""
+
+    semiring: Semiring
+    state_names: tuple[str | None, ...]
+    states: tuple[tuple[Arc, ...], ...]
+    order: tuple[int, ...]
+    sites: tuple[Site, ...]
+    ends: tuple[End, ...]
+    planes: tuple[str, ...]
+    extra: tuple[int, int]
+
+    @property
+    def arcs(self) -> tuple[Arc, ...]:
+        return tuple(a for arcs in self.states for a in arcs)
+
+    @property
+    def steps(self) -> tuple[Arc, ...]:
+        return tuple(a for a in self.arcs if not a.is_start)
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The longest move along each axis."""
+        return max((a.dn for a in self.steps), default=0), max((a.dm for a in self.steps), default=0)
+
+    def __str__(self):
+        # names, no values: a kernel's text must not change with the value of a parameter
+        lines = [f"recurrence over {self.semiring.name}({', '.join(self.semiring.params)})"]
+        for k in self.order:
+            lines.append(f"  D{_suffix(self.state_names[k])}[n, m] = sum of")
+            lines += [f"    {self._arc(a)}" for a in self.states[k]]
+        lines.append("  total = decode of sum of")
+        lines += [f"    {self._end(e)}" for e in self.ends]
+        return "\n".join(lines)
+
+    def _arc(self, a):
+        if a.is_start:
+            text = f"start {a.index} at {_place(a.pattern)}: {self._weight(a.weight)}"
+        else:
+            cell = f"D{_suffix(self.state_names[a.source])}[n-{a.dn}, m-{a.dm}]".replace("-0", "")
+            text = f"times({cell}, {self._weight(a.weight)})"
+        return text + "".join(f"   where {self.sites[i]}" for i in a.masks)
+
+    def _end(self, e):
+        return f"times(D{_suffix(self.state_names[e.state])} at {_place(e.pattern)}, {self._weight(e.weight)})"
+
+    def _weight(self, weight):
+        if weight is None:
+            return "one"
+        text = show(weight)
+        for i in reversed(range(len(self.sites))):
+            text = text.replace(site_name(i), str(self.sites[i]))
+        return f"encode({text})"
+
+
+def site_name(i: int) -> str:
+    return f"site{i}"
+
+
+def site_leaf(i: int) -> Node:
+    """The leaf of an expression that stands for site i."""
+    return var(site_name(i))
+
+
+def _suffix(state):
+    return "" if state is None else f"_{state}"
+
+
+def _place(pattern):
+    return "[" + ", ".join("any" if i is None else str(i) for i in pattern) + "]"

@@ -1,0 +1,116 @@
+"""The plan: everything that fixes the text of a kernel, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dpsemiring.algebra.expr import INT
+from dpsemiring.lower import cell as cells
+from dpsemiring.lower.cell import Cell, Flow, patterns
+from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.schedule import Schedule, schedule
+
+REALS = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a backward pass must give: flows to these sites, to the semiring's parameters, the occupancy."""
+
+    sites: tuple[int, ...] = ()
+    params: bool = False
+    occupancy: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A recurrence with its schedule, for one kind of number."""
+
+    recurrence: Recurrence
+    schedule: Schedule
+    real: str
+
+    @property
+    def patterns(self):
+        return patterns(self.recurrence)
+
+    @property
+    def exact(self) -> bool:
+        """Whether values must come out alike on every backend, as a choice between candidates depends on them."""
+        return self.recurrence.semiring.trace.selects is not None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self.recurrence.semiring.trace.kinds
+
+    @property
+    def cell_sites(self) -> tuple[int, ...]:
+        """Sites that vary from cell to cell."""
+        return tuple(i for i, s in enumerate(self.recurrence.sites) if s.varies)
+
+    @property
+    def item_sites(self) -> tuple[int, ...]:
+        """Sites that are one number for each item."""
+        return tuple(i for i, s in enumerate(self.recurrence.sites) if not s.varies)
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        return tuple(self.recurrence.semiring.trace.params)
+
+    @property
+    def always_starts(self) -> bool:
+        """Whether every block has start cells."""
+        return any(n is None for n, _ in self.patterns)
+
+    def start_variants(self) -> tuple[bool, ...]:
+        """The kinds of block there are: with starts, without."""
+        return (True,) if self.always_starts else (True, False)
+
+    def forward(self, starts: bool) -> Cell:
+        return self._finish(cells.forward(self.recurrence, starts=starts))
+
+    def backward(self, starts: bool, wanted: Wanted) -> Cell:
+        return self._finish(
+            cells.backward(
+                self.recurrence, starts=starts, sites=wanted.sites, params=wanted.params, occupancy=wanted.occupancy
+            )
+        )
+
+    def choice(self) -> Cell:
+        return self._finish(cells.choice(self.recurrence))
+
+    def _finish(self, cell: Cell) -> Cell:
+        return cell if self.exact else cells.multiply_by_reciprocals(cell, self.is_shared)
+
+    def is_shared(self, leaf) -> bool:
+        """Whether a leaf is one number for all cells of an item."""
+        name = leaf.payload
+        return name.startswith("p.") or (name.startswith("site") and int(name[4:]) in self.item_sites)
+
+    def flow_keys(self) -> tuple[tuple[Flow, int], ...]:
+        """Every flow to an earlier cell that the adjoint can have."""
+        found = {}
+        for a in self.recurrence.steps:
+            if (a.dn, a.dm) != (0, 0):
+                for c, kind in enumerate(self.kinds):
+                    if kind != INT:
+                        found[Flow(a.dn, a.dm, a.source), c] = None
+        return tuple(found)
+
+    def __str__(self):
+        r = self.recurrence
+        carrier = ", ".join(f"{n}: {self.real if k != INT else 'int'}" for n, k in zip(r.semiring.carrier, self.kinds))
+        arithmetic = "exact, never contracted" if self.exact else "multiply-adds allowed"
+        return (
+            f"{r}\n"
+            f"plan\n"
+            f"  schedule  {self.schedule}\n"
+            f"  carrier   ({carrier}), {arithmetic}\n"
+            f"  states    {', '.join(str(r.state_names[k] or 'one') for k in r.order)}, in this order within a cell\n"
+            f"  memory    borders of {self.schedule.halo} row(s) for each {self.schedule.height}; the backward pass recomputes"
+        )
+
+
+def make_plan(recurrence: Recurrence, real: str) -> Plan:
+    """The plan for a recurrence in float32 or float64."""
+    return Plan(recurrence, schedule(recurrence), real)

@@ -1,0 +1,191 @@
+"""The CPU engine: compiles a plan's text with Numba, lays out its arguments, spreads items over threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numba
+import numpy as np
+
+import dpsemiring
+from dpsemiring.algebra.expr import INT, value_of
+from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.numba_text import backward_text, forward_text, paths_text
+from dpsemiring.lower.plan import Plan, Wanted, make_plan
+from dpsemiring.run.cache import load_source
+from dpsemiring.run.cpu import staging
+from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
+from dpsemiring.run.inputs import Problem
+from dpsemiring.run.total import Ends, Flows
+
+# below so many cells a pool costs more than it brings
+WORTH_A_THREAD = 100_000
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def thread_count() -> int:
+    """Threads for a batch: ``$DPSEMIRING_NUM_THREADS``, otherwise the cores that this process may use."""
+    if text := os.environ.get("DPSEMIRING_NUM_THREADS"):
+        return max(1, int(text))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _forget_pool() -> None:
+    """A pool's threads do not survive a fork: the child makes its own."""
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def _over_items(work: Callable[[int, int], object], problem: Problem) -> None:
+    """Run work(first, last) over all items, on several threads where that pays."""
+    global _pool
+    batch = problem.batch
+    cells = int((problem.n_len * problem.m_len).sum())
+    threads = min(thread_count(), batch, max(1, cells // WORTH_A_THREAD))
+    if threads <= 1:
+        if batch:
+            work(0, batch)
+        return
+    if _pool is None or _pool._max_workers < threads:
+        _pool = ThreadPoolExecutor(thread_count(), thread_name_prefix="dpsemiring")
+    sums = np.cumsum(problem.n_len * problem.m_len)
+    cuts = np.searchsorted(sums, sums[-1] * np.arange(1, threads) / threads) + 1
+    bounds = np.unique(np.concatenate([[0], cuts, [batch]]))
+    for job in [_pool.submit(work, int(a), int(b)) for a, b in zip(bounds, bounds[1:])]:
+        job.result()
+
+
+@lru_cache(maxsize=1)
+def _support() -> str:
+    """Whatever is compiled into kernels beside their own text."""
+    here = Path(__file__).parent
+    sources = [(here / name).read_text(encoding="utf-8") for name in ("vector.py", "staging.py")]
+    return "\0".join([numba.__version__, dpsemiring.__version__, *sources])
+
+
+class CpuEngine:
+    """Runs a recurrence with Numba kernels."""
+
+    plain = False
+
+    def __init__(self, recurrence: Recurrence):
+        self.recurrence = recurrence
+        self._plans: dict[str, Plan] = {}
+
+    def plan(self, real: np.dtype) -> Plan:
+        name = np.dtype(real).name
+        if name not in self._plans:
+            self._plans[name] = make_plan(self.recurrence, name)
+        return self._plans[name]
+
+    def text(self, job: str, real: np.dtype, wanted: Wanted | None = None) -> str:
+        """The source of a kernel: job is "forward", "backward" or "paths"."""
+        plan = self.plan(real)
+        return {"forward": forward_text, "paths": paths_text}[job](plan) if wanted is None else backward_text(plan, wanted)
+
+    @lru_cache(maxsize=64)  # noqa: B019 - engines live as long as their solvers
+    def kernel(self, job: str, real: np.dtype, wanted: Wanted | None = None):
+        """The compiled kernel."""
+        module = load_source(self.text(job, real, wanted), job, _support())
+        return getattr(module, job)
+
+    def survey(self, array, n_len, m_len, more_n, more_m, refused, nan, bad) -> None:
+        staging.survey(array, n_len, m_len, more_n, more_m, array.dtype.type(refused), nan, bad)
+
+    def _inputs(self, problem: Problem, borders) -> list:
+        plan = self.plan(problem.real)
+        args = [problem.nan, problem.n_len, problem.m_len]
+        for i in plan.cell_sites:
+            args += [problem.sites[i], *problem.more[i]]
+        args += [problem.sites[i].reshape(-1) for i in plan.item_sites]
+        args += [problem.params[name].astype(problem.real) for name in plan.params]
+        return args + borders
+
+    def _dtype(self, kind: str, real: np.dtype) -> np.dtype:
+        if kind != INT:
+            return np.dtype(real)
+        return np.dtype(np.int32 if np.dtype(real) == np.float32 else np.int64)
+
+    def _filled(self, problem: Problem, shape) -> list[np.ndarray]:
+        """An array of zeros of the semiring for each component."""
+        trace = self.recurrence.semiring.trace
+        return [np.full(shape, value_of(z), self._dtype(k, problem.real)) for z, k in zip(trace.zero, trace.kinds)]
+
+    def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None):
+        r, s = self.recurrence, self.plan(problem.real).schedule
+        rows = int(problem.n_len.max(initial=0)) + r.extra[0]
+        cols = int(problem.m_len.max(initial=0)) + r.extra[1]
+        blocks = -(-rows // s.height)
+        shape = (problem.batch, blocks, s.halo, len(r.states), cols)
+        zeros = self._filled(problem, ())
+        borders = [np.empty(shape, z.dtype) for z in zeros]
+        for border, z in zip(borders, zeros):
+            border[:, :1] = z
+        values = self._filled(problem, ends.n.shape)
+        keep = lattice is not None
+        out = lattice if keep else [np.empty((0, 0, 0, 0), z.dtype) for z in zeros]
+        kernel = self.kernel("forward", problem.real)
+        inputs = self._inputs(problem, borders)
+
+        def work(first, last):
+            kernel(first, last, *inputs, ends.n, ends.m, ends.state, *values, keep, *out)
+
+        _over_items(work, problem)
+        return values, borders
+
+    def forward(self, problem: Problem, ends: Ends) -> Run:
+        values, borders = self._forward(problem, ends, None)
+        return Run(problem, ends, values, borders)
+
+    def lattice(self, run: Run) -> list[np.ndarray]:
+        r, p = self.recurrence, run.problem
+        shape = (p.batch, p.shape[1] + r.extra[0], p.shape[2] + r.extra[1], len(r.states))
+        out = self._filled(p, shape)
+        self._forward(p, run.ends, out)
+        return out
+
+    def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
+        r, p = self.recurrence, run.problem
+        sites = empty_sites(r, p, wanted, p.real)
+        params = {name: np.zeros(p.batch) for name in r.semiring.trace.params} if wanted.params else {}
+        shape = (p.batch, p.shape[1] + r.extra[0], p.shape[2] + r.extra[1])
+        occupancy = np.zeros(shape, p.real) if wanted.occupancy else None
+        kernel = self.kernel("backward", p.real, wanted)
+        plan = self.plan(p.real)
+        seeds = [
+            np.ascontiguousarray(v, dtype=p.real)
+            for v, k in zip(flows.values, r.semiring.trace.kinds)
+            if k != INT
+        ]
+        totals = [sites[i] if i in plan.cell_sites else sites[i].reshape(-1) for i in wanted.sites]
+        totals += list(params.values()) + ([] if occupancy is None else [occupancy])
+        inputs = self._inputs(p, run.kept)
+
+        def work(first, last):
+            kernel(first, last, *inputs, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals)
+
+        _over_items(work, p)
+        return Backward(sites, params, occupancy)
+
+    def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
+        p = run.problem
+        visited = np.zeros((p.batch, path_bound(self.recurrence, p), 4), np.int64)
+        counts = np.zeros(p.batch, np.int64)
+        kernel = self.kernel("paths", p.real)
+        inputs = self._inputs(p, run.kept)
+        starts = [np.ascontiguousarray(x, np.int64) for x in (n, m, k)]
+
+        def work(first, last):
+            kernel(first, last, *inputs, *starts, visited, counts)
+
+        _over_items(work, p)
+        return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]

@@ -1,0 +1,241 @@
+"""Moving numbers between arrays and the buffers of a block: written once, used by every emitted kernel.
+
+A block is some rows of one item's lattice, swept as `lower.schedule` says. Its buffers are flat. With `lanes` a
+multiple of the vector length, a number of cell (row l of the block, column m) stands at
+
+    skewed   time m + l, lane l            rows   time l, lane m            position = time * lanes + lane
+
+Accumulated values have `pad` lanes and `delay` times before the first, for what the block before hands on; flows
+have them after the last. Parameters are broadcast: an axis of length 1 is read at 0.
+"""
+
+from __future__ import annotations
+
+
+from numba import njit
+
+TILE = 64
+_options = {"nogil": True, "error_model": "numpy", "cache": True}
+
+
+@njit(**_options)
+def lane_count(cols, height, vector, skewed):
+    """Lanes of a block."""
+    return height if skewed else (cols + vector - 1) // vector * vector
+
+
+@njit(**_options)
+def time_count(rows, cols, skewed):
+    """Times of a block."""
+    return cols + rows - 1 if skewed else rows
+
+
+@njit(**_options)
+def stage(buffer, array, item, n0, rows, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed):
+    """Lay out array[item, n + at_n, m + at_m] for the cells of a block; `outside` where that is outside the extents."""
+    b = item if array.shape[0] > 1 else 0
+    by_n = 1 if array.shape[1] > 1 else 0
+    by_m = 1 if array.shape[2] > 1 else 0
+    first = max(0, -at_m)
+    stop = max(first, min(cols, extent_m - at_m))
+    time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
+    for tile in range(0, cols, TILE):
+        end = min(tile + TILE, cols)
+        for l in range(rows):
+            n = n0 + l + at_n
+            inside = 0 <= n < extent_n
+            lo = min(max(first, tile), end) if inside else end
+            hi = max(min(stop, end), lo) if inside else end
+            base = l * lane
+            for m in range(tile, lo):
+                buffer[base + m * time] = outside
+            if inside:
+                row = array[b, n * by_n]
+                for m in range(lo, hi):
+                    buffer[base + m * time] = row[(m + at_m) * by_m]
+            for m in range(hi, end):
+                buffer[base + m * time] = outside
+
+
+@njit(**_options)
+def unstage(buffer, array, item, n0, rows, cols, at_n, at_m, extent_n, extent_m, lanes, skewed):
+    """Add a block's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`."""
+    by_n = 1 if array.shape[1] > 1 else 0
+    by_m = 1 if array.shape[2] > 1 else 0
+    first = max(0, -at_m)
+    stop = max(first, min(cols, extent_m - at_m))
+    time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
+    for tile in range(first, stop, TILE):
+        end = min(tile + TILE, stop)
+        for l in range(rows):
+            n = n0 + l + at_n
+            if 0 <= n < extent_n:
+                row = array[item, n * by_n]
+                base = l * lane
+                for m in range(tile, end):
+                    row[(m + at_m) * by_m] += buffer[base + m * time]
+
+
+@njit(**_options)
+def falls(index, length, n0, rows):
+    """Whether an index (negative: from the end) lies in the rows of a block."""
+    n = index if index >= 0 else length + index
+    return n0 <= n < n0 + rows and n >= 0
+
+
+@njit(**_options)
+def mark(buffer, n, any_n, m, any_m, n_all, n0, rows, cols, lanes, skewed):
+    """1 on the cells of a place, 0 on the others."""
+    time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
+    row = n if n >= 0 else n_all + n
+    col = m if m >= 0 else cols + m
+    for l in range(rows):
+        here = any_n or n0 + l == row
+        for c in range(cols):
+            buffer[l * lane + c * time] = 1 if here and (any_m or c == col) else 0
+
+
+@njit(**_options)
+def enter(values, border, item, block, cols, states, halo, margin, zero, lanes, pad, delay, times, skewed):
+    """Prepare the accumulated values around a block: the rows before it, and zero left of the lattice."""
+    pitch = lanes + pad
+    if skewed:
+        values[: delay * states * pitch] = zero
+        for i in range(halo):
+            for k in range(states):
+                row = border[item, block, i, k]
+                for m in range(cols):
+                    values[((m + i + margin) * states + k) * pitch + i] = row[m]
+    else:
+        for slot in range(delay + times):
+            for k in range(states):
+                base = (slot * states + k) * pitch
+                values[base : base + pad] = zero
+                if slot < delay:
+                    row = border[item, block, slot, k]
+                    for m in range(cols):
+                        values[base + pad + m] = row[m]
+
+
+@njit(**_options)
+def position(l, m, k, states, lanes, pad, delay, skewed):
+    """Where the accumulated value of (row l of the block, column m, state k) stands."""
+    if skewed:
+        return ((m + l + delay) * states + k) * (lanes + pad) + pad + l
+    return ((l + delay) * states + k) * (lanes + pad) + pad + m
+
+
+@njit(**_options)
+def leave(values, border, item, block, height, cols, states, halo, lanes, pad, delay, skewed):
+    """Keep the last rows of a full block for the next."""
+    for i in range(halo):
+        l = height - halo + i
+        for k in range(states):
+            row = border[item, block + 1, i, k]
+            for m in range(cols):
+                row[m] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
+
+
+@njit(**_options)
+def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, states, lanes, pad, delay, skewed):
+    """Read off the values of the ends `begin:stop`, which lie in this block."""
+    for e in range(begin, stop):
+        at = position(end_n[item, e] - n0, end_m[item, e], end_k[item, e], states, lanes, pad, delay, skewed)
+        out[item, e] = values[at]
+
+
+@njit(**_options)
+def ends_before(end_n, item, row, begin):
+    """The first end, from `begin` on, that does not lie above `row`; ends stand in row order."""
+    e = begin
+    while e < end_n.shape[1] and end_n[item, e] < row:
+        e += 1
+    return e
+
+
+@njit(**_options)
+def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, states, lanes, skewed):
+    """Add what flows to the ends `begin:stop` to the seeds of a block."""
+    for e in range(begin, stop):
+        l, m = end_n[item, e] - n0, end_m[item, e]
+        time, lane = (m + l, l) if skewed else (l, m)
+        seeds[(time * states + end_k[item, e]) * lanes + lane] += flows[item, e]
+
+
+@njit(**_options)
+def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, states, lanes, skewed):
+    """Set the planted seeds back to 0."""
+    for e in range(begin, stop):
+        l, m = end_n[item, e] - n0, end_m[item, e]
+        time, lane = (m + l, l) if skewed else (l, m)
+        seeds[(time * states + end_k[item, e]) * lanes + lane] = 0
+
+
+@njit(**_options)
+def enter_flows(flows, border, height, cols, margin, lanes, after, delay, times, skewed):
+    """Prepare the flows around a block: those from the rows after it, and 0 right of the lattice."""
+    pitch = lanes + after
+    flows[times * pitch : (times + delay) * pitch] = 0
+    reach = border.shape[0]
+    if skewed:
+        for i in range(reach):
+            l = height + i
+            for m in range(cols):
+                flows[(m + l) * pitch + l] = border[i, m]
+            for m in range(cols, cols + margin):
+                flows[(m + l) * pitch + l] = 0
+    else:
+        for slot in range(times):
+            flows[slot * pitch + lanes : (slot + 1) * pitch] = 0
+        for i in range(reach):
+            for m in range(cols):
+                flows[(times + i) * pitch + m] = border[i, m]
+
+
+@njit(**_options)
+def leave_flows(flows, border, rows, cols, lanes, after, skewed):
+    """Keep the flows out of the first rows of a block for the block before it."""
+    pitch = lanes + after
+    for i in range(border.shape[0]):
+        for m in range(cols):
+            here = (m + i) * pitch + i if skewed else i * pitch + m
+            border[i, m] = flows[here] if i < rows else 0
+
+
+@njit(**_options)
+def spill(values, out, item, n0, rows, cols, states, lanes, pad, delay, skewed):
+    """Write a block's accumulated values into out[item, n, m, k]."""
+    for l in range(rows):
+        for m in range(cols):
+            for k in range(states):
+                out[item, n0 + l, m, k] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
+
+
+@njit(**_options)
+def flush(lane_sums, totals, item):
+    """Add the lanes' sums to the item's total, in float64, and set them back to 0."""
+    total = 0.0
+    for i in range(lane_sums.size):
+        total += lane_sums[i]
+    totals[item] += total
+    lane_sums[:] = 0
+
+
+@njit(**_options)
+def survey(array, lengths_n, lengths_m, more_n, more_m, refused, nan, bad):
+    """Mark items whose numbers within their lengths hold a NaN, or the refused infinity."""
+    for b in range(lengths_n.size):
+        cols = min(lengths_m[b] + more_m, array.shape[2])
+        for n in range(min(lengths_n[b] + more_n, array.shape[1])):
+            row = array[b, n]
+            unequal = 0
+            hits = 0
+            for m in range(cols):
+                unequal += row[m] != row[m]
+                hits += row[m] == refused
+            if unequal:
+                nan[b] = True
+            if hits:
+                bad[b] = True
+
+

@@ -1,0 +1,73 @@
+"""What an engine is: the passes that `api` asks for, whatever runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.plan import Wanted
+from dpsemiring.run.inputs import Problem
+from dpsemiring.run.total import Ends, Flows
+
+
+@dataclass(eq=False)
+class Run:
+    """A forward pass: the values at the ends, and whatever the engine keeps for the passes after it."""
+
+    problem: Problem
+    ends: Ends
+    values: list[np.ndarray]  # component -> (B, E)
+    kept: Any = None
+
+
+@dataclass(eq=False)
+class Backward:
+    """What flows to sites (arrays (B, n or 1, m or 1)), to the semiring's parameters (B,), and the occupancy."""
+
+    sites: dict[int, np.ndarray] = field(default_factory=dict)
+    params: dict[str, np.ndarray] = field(default_factory=dict)
+    occupancy: np.ndarray | None = None
+
+
+class Engine(Protocol):
+    """Runs one recurrence."""
+
+    recurrence: Recurrence
+    plain: bool  # whether totals are to be summed item by item, as an oracle does
+
+    def survey(self, array, n_len, m_len, more_n, more_m, refused, nan, bad) -> None:
+        """Mark items that hold a NaN, or the refused infinity, within their lengths."""
+
+    def forward(self, problem: Problem, ends: Ends) -> Run:
+        """Values at the ends."""
+
+    def lattice(self, run: Run) -> list[np.ndarray]:
+        """Every accumulated value: component -> (B, N + x0, M + x1, K), the zero outside an item's lengths."""
+
+    def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
+        """What flows from the total to sites, parameters and cells."""
+
+    def paths(self, run: Run, n: np.ndarray, m: np.ndarray, k: np.ndarray) -> list[np.ndarray]:
+        """The path that ends in each given cell and state: (L, 4) of row, column, state, step (-1: a start).
+
+        n is -1 where an item has none; an unfinished path is empty.
+        """
+
+
+def empty_sites(recurrence: Recurrence, problem: Problem, wanted: Wanted, real: np.dtype) -> dict[int, np.ndarray]:
+    """Zeros for what flows to the wanted sites: costs in the kind of the cost, parameters in float64."""
+    out = {}
+    for i in wanted.sites:
+        shape = (problem.batch, *problem.sites[i].shape[1:])
+        out[i] = np.zeros(shape, real if recurrence.sites[i].role == "cost" else np.float64)
+    return out
+
+
+def path_bound(recurrence: Recurrence, problem: Problem) -> int:
+    """No path is longer: every move advances, and a cell is visited at most once in each state."""
+    rows = problem.n_len + recurrence.extra[0]
+    cols = problem.m_len + recurrence.extra[1]
+    return int((rows + cols).max(initial=0)) * len(recurrence.states)

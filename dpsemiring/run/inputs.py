@@ -1,0 +1,285 @@
+"""The arrays of a call, checked and brought into the form in which every engine takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.declare.costs import Source
+from dpsemiring.declare.param import Param
+from dpsemiring.lower.ir import Recurrence, Site
+from dpsemiring.run import sources
+
+
+@dataclass(eq=False)
+class Problem:
+    """A call's numbers. Sites are (B or 1, n or 1, m or 1) arrays; `more` is how much a site's extent exceeds N, M."""
+
+    batched: bool
+    real: np.dtype
+    shape: tuple[int, int, int]  # B, N, M
+    n_len: np.ndarray
+    m_len: np.ndarray
+    sites: list[np.ndarray]
+    more: list[tuple[int, int]]
+    params: dict[str, np.ndarray]  # of the semiring: (B,) or (1,) float64
+    planes: dict[str, np.ndarray]  # (B, N + i, M + j)
+    given: dict[str, np.ndarray]  # every Param's value as an array
+    sources: dict[str, Source]
+    as_dict: bool
+    nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    @property
+    def batch(self) -> int:
+        return self.shape[0]
+
+
+def bind(
+    recurrence: Recurrence,
+    declared: Mapping[str, Param],
+    cost,
+    lengths,
+    params: Mapping[str, object] | None,
+    survey,
+) -> Problem:
+    """Check a call's arrays and lay them out.
+
+    `survey(array, n_len, m_len, more_n, more_m, refused, nan, bad)` looks for NaN and refused infinities within
+    the lengths; the engines bring their own.
+    """
+    cost, as_dict = _planes(recurrence, cost)
+    materialised = {name: sources.materialise(name, c) if isinstance(c, Source) else c for name, c in cost.items()}
+    arrays = {name: _array(f"plane {name!r}", a) for name, a in materialised.items()}
+    main = "cost" if "cost" in arrays else recurrence.planes[0]
+    batched = arrays[main].ndim == 3
+    real = np.result_type(*(a.dtype for a in arrays.values()))
+    arrays = {name: _batch(name, a, batched, main).astype(real, copy=False) for name, a in arrays.items()}
+    arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+    shape = arrays[main].shape
+    excess = {name: _excess(name, a.shape, shape, main, recurrence.extra) for name, a in arrays.items()}
+    n_len, m_len = _lengths(lengths, shape, batched, recurrence.extra)
+    given = _given(declared, params, shape, batched, recurrence.extra)
+    problem = Problem(
+        batched=batched,
+        real=real,
+        shape=shape,
+        n_len=n_len,
+        m_len=m_len,
+        sites=[],
+        more=[],
+        params=_semiring_params(recurrence.semiring, given, shape[0]),
+        planes=arrays,
+        given=given,
+        sources={n: c for n, c in cost.items() if isinstance(c, Source)},
+        as_dict=as_dict,
+        nan=np.zeros(shape[0], bool),
+    )
+    for site in recurrence.sites:
+        problem.sites.append(_site(site, problem))
+        problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
+    _survey(recurrence, problem, excess, survey)
+    return problem
+
+
+# --- planes -----------------------------------------------------------------------------------------
+
+
+def _planes(recurrence, cost):
+    names = recurrence.planes
+    if isinstance(cost, Mapping):
+        unknown = [n for n in cost if n not in names]
+        missing = [n for n in names if n not in cost]
+        if unknown or missing:
+            what = f"unknown plane {unknown[0]!r}" if unknown else f"missing plane {missing[0]!r}"
+            raise ValueError(f"cost: {what}; the topology reads {', '.join(map(repr, names))}")
+        return dict(cost), True
+    if len(names) != 1:
+        raise ValueError(
+            f"cost: the topology reads the planes {', '.join(map(repr, names)) or 'none'}; pass a dict with an array for each"
+        )
+    return {names[0]: cost}, False
+
+
+def _array(what, value):
+    if type(value).__module__.split(".")[0] in ("torch", "cupy"):
+        raise TypeError(
+            f"{what} is a {type(value).__module__.split('.')[0]} array; this version takes NumPy arrays: pass "
+            "tensor.detach().cpu().numpy() or cupy.asnumpy(array)"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{what} is no rectangular array ({error}); pad ragged items and pass lengths=") from None
+    if array.dtype.kind in "iub":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f":
+        raise TypeError(f"{what} has the dtype {array.dtype}; real numbers are expected")
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
+    if array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    if array.ndim not in (2, 3):
+        raise ValueError(f"{what} has the shape {array.shape}; (N, M) or (B, N, M) is expected")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _batch(name, array, batched, main):
+    if (array.ndim == 3) != batched:
+        raise ValueError(f"plane {name!r} has {array.ndim} axes and plane {main!r} {3 if batched else 2}; batch all or none")
+    return array if batched else array[None]
+
+
+def _excess(name, shape, main_shape, main, extra):
+    excess = tuple(a - b for a, b in zip(shape[1:], main_shape[1:]))
+    if shape[0] != main_shape[0] or any(not 0 <= e <= x for e, x in zip(excess, extra)):
+        room = "" if extra == (0, 0) else f", or up to {extra} longer where it is read beyond them"
+        raise ValueError(f"plane {name!r} has the shape {shape}; that of plane {main!r} is expected: {main_shape}{room}")
+    return excess
+
+
+def _lengths(lengths, shape, batched, extra):
+    batch = shape[0]
+    if lengths is None:
+        pair = (shape[1], shape[2])
+    else:
+        try:
+            pair = tuple(lengths)
+        except TypeError:
+            pair = ()
+        if len(pair) != 2:
+            raise ValueError(f"lengths is a pair (n, m) of whole numbers, or of arrays of shape ({batch},); found {lengths!r}")
+    out = []
+    for axis, (value, padded, more) in enumerate(zip(pair, shape[1:], extra)):
+        name = "nm"[axis]
+        value = np.asarray(value)
+        if value.dtype.kind not in "iu":
+            raise ValueError(f"lengths: those along {name} are whole numbers, found {value.dtype}")
+        if value.shape not in ((), (batch,)):
+            wanted = f"({batch},)" if batched else "()"
+            raise ValueError(f"lengths: those along {name} have the shape {value.shape}; {wanted} is expected")
+        value = np.broadcast_to(value, (batch,)).astype(np.int64)
+        for b in np.flatnonzero((value < 0) | (value > padded)):
+            raise ValueError(f"lengths: item {b} has {value[b]} along {name}; 0 to {padded} (the array's size) is possible")
+        for b in np.flatnonzero(value + more < 1):
+            raise ValueError(f"lengths: item {b} has length 0 along {name}, so that its lattice has no cell; leave it out")
+        out.append(np.ascontiguousarray(value))
+    return out
+
+
+# --- parameters -------------------------------------------------------------------------------------
+
+
+def _given(declared, params, shape, batched, extra):
+    params = dict(params or {})
+    unknown = [n for n in params if n not in declared]
+    missing = [n for n in declared if n not in params]
+    if unknown:
+        known = ", ".join(declared) or "none"
+        raise ValueError(f"params: unknown parameter {unknown[0]!r}; those declared are {known}")
+    if missing:
+        p = declared[missing[0]]
+        raise ValueError(f"params: {missing[0]!r} is missing; pass params={{{missing[0]!r}: {_wanted(p, shape, extra)}}}")
+    return {name: _value(declared[name], value, shape, batched, extra) for name, value in params.items()}
+
+
+def _wanted(param, shape, extra):
+    if not param.axes and not param.shape:
+        return "a number"
+    return f"an array {_full_shape(param, shape, extra)}"
+
+
+def _full_shape(param, shape, extra):
+    size = {"b": shape[0], "n": shape[1] + extra[0], "m": shape[2] + extra[1]}
+    return tuple(size[a] for a in param.axes) + param.shape
+
+
+def _value(param, value, shape, batched, extra):
+    """The value as an array with every declared axis; an unbatched call may leave the batch axis out."""
+    what = f"params[{param.name!r}]"
+    if type(value).__module__.split(".")[0] in ("torch", "cupy"):
+        raise TypeError(f"{what} is a {type(value).__module__.split('.')[0]} array and the cost a NumPy array; use one library")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{what} has the dtype {array.dtype}; real numbers are expected")
+    full = _full_shape(param, shape, extra)
+    if not batched and param.axes.startswith("b") and array.ndim == len(full) - 1:
+        array = array[None]
+    fits = array.ndim == len(full) and all(
+        a == f or (a == 1 and i < len(param.axes)) for i, (a, f) in enumerate(zip(array.shape, full))
+    )
+    if not fits:
+        raise ValueError(f"{what} has the shape {array.shape}; {full} (axes {param.axes!r}) is expected, or 1 along an axis")
+    return array
+
+
+def _semiring_params(semiring: Semiring, given, batch):
+    out = {}
+    for name, value in semiring.params.items():
+        if isinstance(value, Param):
+            array = np.asarray(given[value.name], np.float64).reshape(-1)
+            shown = f"params[{value.name!r}]"
+        else:
+            array, shown = np.array([float(value)]), name
+        if name in semiring.positive:
+            for v in array[~((array > 0) & (array < np.inf))]:
+                raise ValueError(f"{semiring.name}: {shown} must be finite and > 0, found {v}")
+        out[name] = array
+    return out
+
+
+# --- sites ------------------------------------------------------------------------------------------
+
+
+def spread(param_axes: str, array: np.ndarray) -> np.ndarray:
+    """An array over some of the axes b, n, m as one over all three."""
+    index = tuple(slice(None) if a in param_axes else None for a in "bnm")
+    return array[index]
+
+
+def _site(site: Site, problem: Problem) -> np.ndarray:
+    if site.role == "cost":
+        return problem.planes[site.name]
+    value = problem.given[site.name]
+    value = spread(site.axes, value[(..., *site.entry)])
+    if site.differs is not None:
+        value = _differs(site, value)
+    elif site.role == "mask":
+        value = value != 0
+    return np.ascontiguousarray(value, dtype=problem.real)
+
+
+def _differs(site, value):
+    if value.dtype.kind not in "iu":
+        raise TypeError(f"params[{site.name!r}] is compared with itself, so whole numbers are expected, found {value.dtype}")
+    out = np.ones(value.shape, bool)
+    k, size = site.differs, value.shape[2]
+    if abs(k) < size:
+        mine = slice(-k, None) if k < 0 else slice(None, size - k)
+        other = slice(None, size + k) if k < 0 else slice(k, None)
+        out[:, :, mine] = value[:, :, mine] != value[:, :, other]
+    return out
+
+
+def _survey(recurrence, problem, excess, survey):
+    """NaN makes an item NaN; the infinity that is no "forbidden" is refused by name."""
+    refused = -recurrence.semiring.forbid
+    for name, plane in problem.planes.items():
+        bad = np.zeros(problem.batch, bool)
+        survey(plane, problem.n_len, problem.m_len, *excess[name], refused, problem.nan, bad)
+        for b in np.flatnonzero(bad):
+            raise ValueError(
+                f"plane {name!r} holds {refused:+} in item {b}; over this semiring {recurrence.semiring.forbid:+} forbids a cell, "
+                f"and {refused:+} has no meaning"
+            )
+    for i, site in enumerate(recurrence.sites):
+        if site.role == "number":
+            values = problem.sites[i]
+            wrong = np.isnan(values).any(axis=(1, 2))
+            problem.nan |= wrong
+            if np.any(values == refused) and recurrence.semiring.forbid > 0:
+                raise ValueError(f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {recurrence.semiring.forbid:+}")
+    for values in problem.params.values():
+        problem.nan |= np.isnan(values)

@@ -1,0 +1,240 @@
+"""The ends of an alignment: which cells they are, what is paid there, the total, and what flows back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsemiring.algebra.arrays import evaluate, sorts
+from dpsemiring.algebra.derive import vjp
+from dpsemiring.algebra.expr import INT, const, postorder, value_of, var
+from dpsemiring.algebra.numbers import Numbers
+from dpsemiring.lower.ir import Recurrence
+from dpsemiring.run.inputs import Problem
+
+NOWHERE = np.iinfo(np.int64).max
+ONE, FLOW = const(1.0), var("flow")
+
+
+@dataclass(eq=False)
+class Ends:
+    """The end cells of every item, row-major, each with its declaration's index; absent ones last, at row NOWHERE."""
+
+    n: np.ndarray  # (B, E)
+    m: np.ndarray
+    state: np.ndarray
+    which: np.ndarray
+
+    @property
+    def exist(self) -> np.ndarray:
+        return self.n != NOWHERE
+
+
+def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:
+    """The end cells of each item in row-major order; within a cell, as declared."""
+    rows = problem.n_len + recurrence.extra[0]
+    cols = problem.m_len + recurrence.extra[1]
+    parts = []
+    for which, end in enumerate(recurrence.ends):
+        n, m = (_indices(index, length) for index, length in zip(end.pattern, (rows, cols)))
+        grid = np.broadcast_arrays(n[:, :, None], m[:, None, :])
+        n, m = (g.reshape(problem.batch, -1) for g in grid)
+        parts.append((n, m, np.full(n.shape, end.state), np.full(n.shape, which)))
+    n, m, state, which = (np.concatenate(p, axis=1) for p in zip(*parts))
+    inside = (n >= 0) & (n < rows[:, None]) & (m >= 0) & (m < cols[:, None])
+    width = int(cols.max(initial=1))
+    key = np.where(inside, n * width + m, NOWHERE)
+    if key.shape[1] > 1:
+        order = np.argsort(key, axis=1, kind="stable")
+        n, m, state, which, inside = (np.take_along_axis(a, order, axis=1) for a in (n, m, state, which, inside))
+    return Ends(np.where(inside, n, NOWHERE), np.where(inside, m, 0), state, which)
+
+
+def _indices(index, lengths):
+    if index is None:
+        return np.broadcast_to(np.arange(int(lengths.max(initial=0))), (len(lengths), int(lengths.max(initial=0))))
+    return np.where(index >= 0, index, lengths + index)[:, None]
+
+
+@dataclass(eq=False)
+class Total:
+    """The total of every item and what it was made of."""
+
+    outputs: dict[str, np.ndarray]  # name -> (B,)
+    chosen: np.ndarray | None  # (B,) position of the chosen end, for selecting sums; -1 for none
+
+
+@dataclass(eq=False)
+class Flows:
+    """What flows from the first output to the ends' values, to sites at the ends, and to the semiring's parameters."""
+
+    values: list[np.ndarray]  # component -> (B, E)
+    sites: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]  # site -> (flow, n, m), each (B, E)
+    params: dict[str, np.ndarray]  # (B,)
+
+
+class Totaller:
+    """The n-ary sum over the ends of every item, and its derivative.
+
+    With `plain`, or where the sum sorts or iterates over its terms, each item is summed on its own.
+    """
+
+    def __init__(self, recurrence: Recurrence, problem: Problem, ends: Ends, values: list[np.ndarray], plain: bool):
+        self.r, self.problem, self.ends = recurrence, problem, ends
+        self.semiring, self.trace = recurrence.semiring, recurrence.semiring.trace
+        self.values = [v.astype(np.int64 if k == INT else np.float64).T for v, k in zip(values, self.trace.kinds)]
+        self.params = {leaf: problem.params[name] for name, leaf in self.trace.params.items()}
+        self.plain = plain or self.trace.sum is None or sorts(list(self.trace.sum))
+        self.w, self.pays = self._weights()
+        self.candidates, self.live = self._candidates()
+
+    def _weights(self):
+        """(E, B): the real number that each end pays, and whether it pays one."""
+        w = np.zeros(self.ends.n.T.shape)
+        pays = np.zeros(w.shape, bool)
+        for which, end in enumerate(self.r.ends):
+            if end.weight is not None:
+                here = (self.ends.which.T == which) & self.ends.exist.T
+                leaves = {leaf: self._read(i) for leaf, i in self._sites_of(end.weight)}
+                value = np.broadcast_to(evaluate([end.weight], leaves)[0], w.shape)
+                w, pays = np.where(here, value, w), pays | here
+        return w, pays
+
+    def _sites_of(self, weight):
+        return [(n, int(n.payload[4:])) for n in postorder([weight]) if n.op == "var"]
+
+    def _read(self, i):
+        """(E, B): site i at every end cell; the forbidden value outside its extents."""
+        site, array = self.r.sites[i], self.problem.sites[i]
+        n, m = self.ends.n.T + site.at[0] * self.ends.exist.T, self.ends.m.T + site.at[1]
+        more = self.problem.more[i]
+        inside = self.ends.exist.T & (n >= 0) & (m >= 0) & (n < self.problem.n_len + more[0]) & (m < self.problem.m_len + more[1])
+        n, m = np.where(inside, n, 0), np.where(inside, m, 0)
+        items = np.arange(self.problem.batch)
+        read = array[items * (array.shape[0] > 1), n * (array.shape[1] > 1), m * (array.shape[2] > 1)]
+        outside = self.semiring.forbid if site.role == "cost" else 0.0
+        return np.where(inside, read.astype(np.float64), outside)
+
+    def _candidates(self):
+        t = self.trace
+        encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
+        paid = evaluate(list(t.times), dict(zip(t.a + t.b, [*self.values, *encoded])) | self.params)
+        candidates = [np.where(self.pays, p, v) for p, v in zip(paid, self.values)]
+        live = self.ends.exist.T & ~(self.pays & (self.w == self.semiring.forbid))
+        for group in (self.values, candidates):
+            different = np.zeros(live.shape, bool)
+            for v, z in zip(group, t.zero):
+                different |= v != value_of(z)
+            live &= different
+        return candidates, live
+
+    def total(self) -> Total:
+        t, batch = self.trace, self.problem.batch
+        if self.plain:
+            sums = self._each(lambda numbers, terms, b: numbers.sum(terms))
+            summed = [np.array([s[c] for s in sums]) for c in range(len(t.kinds))]
+        else:
+            some = self.live.any(axis=0)
+            found = evaluate(list(t.sum), dict(zip(t.terms, self.candidates)) | self.params, self.live)
+            summed = [np.where(some, s, value_of(z)) for s, z in zip(found, t.zero)]
+        self.summed = [np.broadcast_to(s, (batch,)) for s in summed]
+        decoded = evaluate(list(t.decode.values()), dict(zip(t.x, self.summed)) | self.params)
+        outputs = {n: np.where(self.problem.nan, np.nan, d) for n, d in zip(t.decode, decoded)}
+        return Total(outputs, self._chosen() if t.selects else None)
+
+    def _chosen(self):
+        hit = self.live & (self.candidates[0] == self.summed[0])
+        return np.where(hit.any(axis=0), hit.argmax(axis=0), -1) if len(hit) else np.full(self.problem.batch, -1)
+
+    def flows(self) -> Flows:
+        """Call `total` first."""
+        t, shape = self.trace, self.live.shape
+        first = next(iter(t.decode.values()))
+        found = vjp([(first, ONE)], [*t.x, *t.params.values()])
+        values = [None if f is None else evaluate([f], dict(zip(t.x, self.summed)) | self.params)[0] for f in found]
+        some = self.live.any(axis=0)
+        bars = [np.where(some, 0.0 if v is None else v, 0.0) for v in values[: len(t.x)]]
+        params = {n: _sum_or_zero(v, some) for n, v in zip(t.params, values[len(t.x) :])}
+        to_terms = self._sum_flows(bars, params)
+        to_values, to_w = self._step_flows(to_terms, params)
+        sites = {}
+        for which, end in enumerate(self.r.ends):
+            if end.weight is not None:
+                here = (self.ends.which.T == which) & self.live
+                for leaf, i in self._sites_of(end.weight):
+                    self._site_flow(sites, i, end.weight, leaf, np.where(here, to_w, 0.0))
+        nan = self.problem.nan
+        return Flows(
+            [np.where(nan, np.nan, v).T for v in np.broadcast_arrays(*to_values, np.zeros(shape))[:-1]],
+            sites,
+            {n: np.broadcast_to(p, (self.problem.batch,)) for n, p in params.items()},
+        )
+
+    def _sum_flows(self, bars, params):
+        t = self.trace
+        if self.plain:
+            out = [np.zeros(self.live.shape) for _ in t.kinds]
+
+            def each(numbers, terms, b):
+                got, more = numbers.sum_flows(terms, [bar[b] for bar in bars])
+                for c in range(len(t.kinds)):
+                    out[c][:, b] = got[:, c]
+                return more
+
+            for b, more in enumerate(self._each(each)):
+                for n, g in more.items():
+                    params[n] = params[n] + g * (np.arange(self.problem.batch) == b)
+            return [np.where(self.live, o, 0.0) for o in out]
+        leaves = dict(zip(t.terms, self.candidates)) | dict(zip(t.bars, bars)) | self.params
+        to_terms, to_params = t.sum_backward
+        some = self.live.any(axis=0)
+        for n, f in to_params.items():
+            if f is not None:
+                params[n] = params[n] + np.where(some, evaluate([f], leaves, self.live)[0], 0.0)
+        return [np.where(self.live, 0.0 if f is None else evaluate([f], leaves, self.live)[0], 0.0) for f in to_terms]
+
+    def _step_flows(self, to_terms, params):
+        """Through times(value, encode(w)) where an end pays; straight to the value where it does not."""
+        t = self.trace
+        encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
+        leaves = dict(zip(t.a + t.b, [*self.values, *encoded])) | dict(zip(t.bars, to_terms)) | self.params
+        found = vjp(list(zip(t.times, t.bars)), [*t.a, *t.b, *t.params.values()])
+        paid = self.pays & self.live
+        got = [np.where(paid, 0.0 if f is None else evaluate([f], leaves)[0], 0.0) for f in found]
+        width = len(t.kinds)
+        to_values = [np.where(self.pays, g, straight) for g, straight in zip(got[:width], to_terms)]
+        to_w = np.zeros(self.live.shape)
+        leaves = {t.w: self.w} | dict(zip(t.bars, got[width : 2 * width])) | self.params
+        through = vjp(list(zip(t.encode, t.bars)), [t.w, *t.params.values()])
+        through = [np.where(paid, 0.0 if f is None else evaluate([f], leaves)[0], 0.0) for f in through]
+        to_w = through[0]
+        for n, direct, coded in zip(t.params, got[2 * width :], through[1:]):
+            params[n] = params[n] + (direct + coded).sum(axis=0)
+        return to_values, to_w
+
+    def _site_flow(self, sites, i, weight, leaf, flow):
+        (f,) = vjp([(weight, FLOW)], [leaf])
+        if f is None or self.r.sites[i].role == "mask":
+            return
+        leaves = {other: self._read(j) for other, j in self._sites_of(weight)} | {FLOW: flow}
+        value = np.where(flow != 0.0, evaluate([f], leaves)[0], 0.0)
+        at = self.r.sites[i].at
+        before = sites.get(i)
+        total = value.T if before is None else before[0] + value.T
+        sites[i] = (total, np.where(self.ends.exist, self.ends.n, 0) + at[0], self.ends.m + at[1])
+
+    def _each(self, work):
+        out = []
+        for b in range(self.problem.batch):
+            numbers = Numbers(self.semiring, {n: float(v[b if len(v) > 1 else 0]) for n, v in self.problem.params.items()})
+            terms = [
+                tuple(c[e, b].item() for c in self.candidates) if self.live[e, b] else numbers.zero
+                for e in range(self.live.shape[0])
+            ]
+            out.append(work(numbers, terms, b))
+        return out
+
+
+def _sum_or_zero(value, some):
+    return np.where(some, 0.0 if value is None else value, 0.0)
