@@ -34,9 +34,7 @@ class Algebra:
     def __init__(self, semiring: Semiring, params: dict[str, Node]):
         self.semiring, self.trace = semiring, semiring.trace
         self.params = {leaf: params[name] for name, leaf in self.trace.params.items()}
-        self.param_facts = {
-            leaf: ranges.POS for name, leaf in self.trace.params.items() if name in semiring.positive
-        }
+        self.param_facts = {leaf: ranges.POS for name, leaf in self.trace.params.items() if name in semiring.positive}
 
     def encode(self, w: Node) -> Value:
         return tuple(substitute(self.trace.encode, {self.trace.w: w, **self.params}))
@@ -129,9 +127,7 @@ class Algebra:
                 for i, g in enumerate(column):
                     flows[i][c] = make("where", live[i], g, 0.0)
         some = any_of(live)
-        return flows, {
-            name: None if f is None else make("where", some, next(out), 0.0) for name, f in to_params.items()
-        }
+        return flows, {name: None if f is None else make("where", some, next(out), 0.0) for name, f in to_params.items()}
 
     def _columns(self, candidates):
         return {leaf: [c[i] for c in candidates] for i, leaf in enumerate(self.trace.terms)}

@@ -80,7 +80,7 @@ class Iterated(Exception):
 class Node:
     """One value of an expression graph. Compare with `is`; `==` builds a condition."""
 
-    __slots__ = ("op", "args", "payload", "kind", "axis", "__weakref__")
+    __slots__ = ("__weakref__", "args", "axis", "kind", "op", "payload")
 
     def __init__(self, op, args, payload, kind, axis):
         self.op, self.args, self.payload, self.kind, self.axis = op, args, payload, kind, axis
@@ -321,6 +321,8 @@ def _simplify(op, args):
         case "neg" | "not":
             if x.op == op:
                 return x.args[0]
+            if x.op == "sub":
+                return make("sub", x.args[1], x.args[0])
         case "and":
             if x is y or is_const(y, True):
                 return x

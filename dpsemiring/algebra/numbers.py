@@ -67,7 +67,7 @@ class Numbers:
         out = np.zeros((len(values), len(t.kinds)))
         present = [i for i, v in enumerate(values) if v != self.zero]
         if not present:
-            return out, {name: 0.0 for name in t.params}
+            return out, dict.fromkeys(t.params, 0.0)
         kept = [values[i] for i in present]
         if t.sum is None:
             return self._fold_flows(out, present, kept, bars)
@@ -112,7 +112,7 @@ class Numbers:
         partial = [kept[0]]
         for v in kept[1:]:
             partial.append(self._value(t.fold, dict(zip(t.a + t.b, partial[-1] + v))))
-        params = {name: 0.0 for name in t.params}
+        params = dict.fromkeys(t.params, 0.0)
         bars = np.asarray(bars, float)
         for i in range(len(kept) - 1, 0, -1):
             leaves = dict(zip(t.a + t.b, partial[i - 1] + kept[i]))

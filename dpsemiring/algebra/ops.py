@@ -105,4 +105,4 @@ def envelope(y):
     return make("envelope", y)
 
 
-abs = absolute  # noqa: A001 - the field's name; the built-in works on traced values too
+abs = absolute

@@ -71,7 +71,7 @@ class Trace:
         single = ranges.of_value(_number(self.zero[0])) if len(self.kinds) == 1 else 0
         # a finite zero excludes its own class only when that class is the single value 0
         excluded = single if single in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) else 0
-        return {t: ranges.NUMBER & ~excluded for t in self.terms}
+        return dict.fromkeys(self.terms, ranges.NUMBER & ~excluded)
 
     @cached_property
     def absent(self) -> dict[Node, int]:
@@ -114,14 +114,14 @@ class Semiring:
     positive : tuple of str
         Parameters that must be finite and > 0.
     forms : tuple of Semiring
-        Equivalent carriers among which the compiler may choose.
+        Equivalent carriers among which the compiler may choose. Recorded; the compiler does not choose among them yet.
 
     Examples
     --------
     >>> import dpsemiring as dp
     >>> longest = dp.Semiring("longest", -dp.inf, 0.0, lambda terms, p: dp.ops.max(terms), lambda a, b, p: a + b,
     ...                       forbid=-dp.inf)
-    >>> dp.compile(dp.topologies.dtw(), longest)([[1.0, 2.0], [3.0, 4.0]]).total
+    >>> float(dp.compile(dp.topologies.dtw(), longest)([[1.0, 2.0], [3.0, 4.0]]).total)
     8.0
     """
 

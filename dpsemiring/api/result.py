@@ -27,7 +27,7 @@ class Result:
         The first output that the semiring decodes. Where no path exists it is the decoded zero (+inf for a
         minimum) and every gradient is 0; where an item's costs hold a NaN, both are NaN for that item.
     outputs : dict
-        All outputs by name.
+        All outputs by name; those whose names are free are attributes as well.
     """
 
     def __init__(self, solver: Solver, run: Run):
@@ -35,15 +35,13 @@ class Result:
         self._totaller = Totaller(solver.recurrence, run.problem, run.ends, run.values, solver.engine.plain)
         self._total = self._totaller.total()
         self.outputs = {n: self._shaped(v.astype(run.problem.real)) for n, v in self._total.outputs.items()}
+        for name, value in self.outputs.items():
+            if not hasattr(type(self), name):
+                setattr(self, name, value)
 
     @property
     def total(self):
         return next(iter(self.outputs.values()))
-
-    def __getattr__(self, name):
-        if not name.startswith("_") and name in self.outputs:
-            return self.outputs[name]
-        raise AttributeError(f"Result has no {name!r}; the semiring's outputs are {', '.join(self.__dict__.get('outputs', {}))}")
 
     def __repr__(self):
         p = self._problem
@@ -59,11 +57,13 @@ class Result:
         With unit weights and a closed boundary the expected alignment: under a softmin the probability that a
         path visits the cell, under a hard minimum the indicator of one best path.
         """
-        planes = {name: np.zeros(array.shape, self._problem.real) for name, array in self._problem.planes.items()}
-        for i, flow in self._site_flows(lambda s: s.role == "cost").items():
-            planes[self._solver.recurrence.sites[i].name] += flow
-        planes = {name: self._shaped(array) for name, array in planes.items()}
-        return planes if self._problem.as_dict else next(iter(planes.values()))
+        self._need_derivative("marginals")
+        recurrence, problem = self._solver.recurrence, self._problem
+        planes = {recurrence.sites[i].name: flow for i, flow in self._of_costs.sites.items()}
+        for name, array in problem.planes.items():  # a plane that only absent steps read
+            planes.setdefault(name, np.zeros(array.shape, problem.real))
+        planes = {name: self._shaped(planes[name].astype(problem.real, copy=False)) for name in problem.planes}
+        return planes if problem.as_dict else next(iter(planes.values()))
 
     @cached_property
     def occupancy(self):
@@ -72,9 +72,7 @@ class Result:
         Under a softmin the probability of visiting the cell, whatever the weights.
         """
         self._need_derivative("occupancy")
-        occupancy = self._backward(Wanted(occupancy=True)).occupancy
-        occupancy[self._problem.nan] = np.nan
-        return self._shaped(occupancy)
+        return self._shaped(self._of_the_rest.occupancy)
 
     def grad(self, name: str):
         """d total / d the named Param, in the shape of its value (summed over the batch where it has no batch axis).
@@ -102,15 +100,16 @@ class Result:
         param, given = self._solver.params[name], self._problem.given[name]
         total = np.zeros((self._problem.batch, *given.shape["b" in param.axes :]))
         found = False
-        for i, flow in self._site_flows(lambda s: s.role == "number" and s.name == name).items():
+        for i, flow in self._of_the_rest.sites.items():
             site = self._solver.recurrence.sites[i]
+            if site.name != name:
+                continue
             keep = tuple(slice(None) if a in site.axes or a == "b" else 0 for a in "bnm")
             total[(..., *site.entry)] += flow[keep]
             found = True
         for own, value in self._solver.semiring.params.items():
             if getattr(value, "name", None) == name:
-                flow = self._backward(Wanted(params=True)).params[own] + self._end_flows.params[own]
-                total += np.where(self._problem.nan, np.nan, flow)
+                total += (self._of_the_rest.params[own] + self._end_flows.params[own]).reshape(-1, *[1] * (total.ndim - 1))
                 found = True
         if not found:
             raise ValueError(f"grad: {name!r} is a mask or a label, which has no derivative")
@@ -121,30 +120,37 @@ class Result:
         total = total.astype(self._problem.real)
         return total[0] if "b" in param.axes and not self._problem.batched else total[()]
 
-    def _site_flows(self, which):
-        """What flows to the chosen sites, from the cells and from the ends: arrays (B, n or 1, m or 1)."""
-        self._need_derivative("marginals")
-        chosen = tuple(i for i, s in enumerate(self._solver.recurrence.sites) if which(s))
-        if not chosen:
-            return {}
-        found = dict(self._backward(Wanted(sites=chosen)).sites)
-        items = np.arange(self._problem.batch)[:, None]
-        for i, (flow, n, m) in self._end_flows.sites.items():
-            if i in found:
-                array = found[i]
-                inside = flow != 0
-                n, m = (np.where(inside & (array.shape[axis] > 1), x, 0) for axis, x in ((1, n), (2, m)))
-                np.add.at(array, (items, n, m), np.where(inside, flow, 0.0))
-        for array in found.values():
-            array[self._problem.nan] = np.nan
-        return found
+    # Two kernels: costs alone, which is what most ask for, and all else together.
+
+    @cached_property
+    def _of_costs(self) -> Backward:
+        return self._backward(Wanted(self._sites("cost")))
+
+    @cached_property
+    def _of_the_rest(self) -> Backward:
+        return self._backward(Wanted(self._sites("number"), params=True, occupancy=True))
+
+    def _sites(self, role):
+        return tuple(i for i, s in enumerate(self._solver.recurrence.sites) if s.role == role)
 
     @cached_property
     def _end_flows(self):
         return self._totaller.flows()
 
     def _backward(self, wanted: Wanted) -> Backward:
-        return self._solver.engine.backward(self._run, self._end_flows, wanted)
+        """From the cells and from the ends; NaN for the items that hold one."""
+        backward = self._solver.engine.backward(self._run, self._end_flows, wanted)
+        items = np.arange(self._problem.batch)[:, None]
+        for i, (flow, n, m) in self._end_flows.sites.items():
+            if i in backward.sites:
+                array, inside = backward.sites[i], flow != 0
+                n, m = (np.where(inside & (array.shape[axis] > 1), x, 0) for axis, x in ((1, n), (2, m)))
+                np.add.at(array, (items, n, m), np.where(inside, flow, 0.0))
+        if self._problem.nan.any():
+            found = [*backward.sites.values(), *backward.params.values()]
+            for array in found + ([] if backward.occupancy is None else [backward.occupancy]):
+                array[self._problem.nan] = np.nan
+        return backward
 
     def _need_derivative(self, what):
         if not self._solver.semiring.derivative:

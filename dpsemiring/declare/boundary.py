@@ -29,15 +29,22 @@ class _Place:
         object.__setattr__(self, "penalty", number(self.penalty, f"{what}: penalty"))
 
     @property
-    def cell(self) -> str:
-        """The cells as a reader would write them."""
-        return "[" + ", ".join(_place(i, axis) for i, axis in ((self.n, "n"), (self.m, "m"))) + "]"
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{type(self).__name__}({self.n}, {self.m})"
+
+    def cell(self, extra: tuple[int, int] = (0, 0)) -> str:
+        """The cells as a reader would write them, for a lattice that much longer than the cost."""
+        return "[" + ", ".join(_place(i, axis, x) for i, axis, x in zip((self.n, self.m), "nm", extra)) + "]"
 
 
-def _place(index, axis):
+def _place(index, axis, extra):
     if index is None:
         return f"any {axis}"
-    return str(index) if index >= 0 else f"{'NM'[axis == 'm']}{index}"
+    if index >= 0:
+        return str(index)
+    last = index + extra
+    return axis.upper() + (f"{last:+d}" if last else "")
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,10 @@ class End(_Place):
             object.__setattr__(self, name, value)
         self._check()
 
-    def __str__(self):
-        state = "" if self.state is None else f"_{self.state}"
-        return " + ".join([f"D{state}{self.cell}", *paid(self.terms, self.penalty)])
+    def text(self, extra: tuple[int, int], state: str | None) -> str:
+        """What is summed for one state, as a reader would write it."""
+        name = "D" if state is None else f"D_{state}"
+        return " + ".join([name + self.cell(extra), *paid(self.terms, self.penalty)])
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,7 @@ class Param:
 
     def __getitem__(self, index) -> Entry:
         index = index if isinstance(index, tuple) else (index,)
-        if len(index) != len(self.shape) or not all(
-            isinstance(i, int) and 0 <= i < s for i, s in zip(index, self.shape)
-        ):
+        if len(index) != len(self.shape) or not all(isinstance(i, int) and 0 <= i < s for i, s in zip(index, self.shape)):
             raise IndexError(f"Param {self.name!r} has the shape {self.shape}; {list(index)} is not one entry of it")
         return Entry(self, index)
 

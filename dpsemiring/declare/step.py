@@ -104,6 +104,11 @@ class Step:
         ):  # fmt: skip
             object.__setattr__(self, field, value)
 
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"Step({self.dn}, {self.dm})"
+
     def __str__(self):
         state = "" if self.source is None else f"_{self.source}"
         parts = [f"D{state}[{_shifted('n', -self.dn)}, {_shifted('m', -self.dm)}]"]

@@ -46,7 +46,7 @@ class Topology:
     """
 
     steps: tuple[Step, ...]
-    boundary: Boundary = Boundary()
+    boundary: Boundary = Boundary()  # noqa: RUF009 - frozen
     window: None = None
     states: tuple[str, ...] | None = None
     extra: tuple[int, int] = (0, 0)
@@ -81,14 +81,16 @@ class Topology:
         named = [(s, field) for s in self.steps for field in ("source", "target")]
         named += [(p, "state") for p in self.boundary.starts + self.boundary.ends]
         for item, field in named:
-            state = getattr(item, field)
-            what = f"{type(item).__name__}({getattr(item, 'dn', getattr(item, 'n', None))}, {getattr(item, 'dm', getattr(item, 'm', None))})"
+            state, what = getattr(item, field), item.title
             if self.states is None and state is not None:
-                raise ValueError(f"Topology: {what} names the {field} {state!r}, but the topology has no states; pass states=(...)")
-            if self.states is not None and state is None and field != "state":
-                raise ValueError(f"Topology: {what} names no {field}; with several states every step names both: {', '.join(self.states)}")
+                raise ValueError(f"Topology: {what} names the {field} {state!r}, but there are no states; pass states=(...)")
+            if self.states is None:
+                continue
+            known = ", ".join(self.states)
+            if state is None and field != "state":
+                raise ValueError(f"Topology: {what} names no {field}; with several states a step names both: {known}")
             if state is not None and state not in self.states:
-                raise ValueError(f"Topology: {what} names the unknown {field} {state!r}; the states are {', '.join(self.states)}")
+                raise ValueError(f"Topology: {what} names the unknown {field} {state!r}; the states are {known}")
 
     def _check_params(self):
         seen: dict[str, Param] = {}
@@ -163,16 +165,10 @@ class Topology:
             lines.append(f"D{'' if state is None else '_' + state}[n, m] = sum of")
             for start in self.boundary.starts:
                 if state in self.states_of(start):
-                    lines.append(f"    {start}   at {start.cell}")
+                    lines.append(f"    {start}   at {start.cell(self.extra)}")
             lines += [f"    {s}" for s in self.steps if s.target == state]
         lines.append("total = sum of")
         for end in self.boundary.ends:
             names = [None] if self.states is None else self.states_of(end)
-            lines += [f"    {_named(end, s)}" for s in names]
+            lines += [f"    {end.text(self.extra, s)}" for s in names]
         return "\n".join(lines)
-
-
-def _named(end: End, state: str | None) -> str:
-    return str(End(end.n, end.m, terms=end.terms, penalty=end.penalty, state=state))
-
-

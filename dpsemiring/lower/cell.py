@@ -124,9 +124,7 @@ def backward(recurrence: Recurrence, *, starts: bool, sites: tuple[int, ...], pa
         if not arcs:
             continue
         candidates = b.candidates(k, here)
-        bars = tuple(
-            const(0.0) if kind == INT else _plus(var(f"E{k}_{c}"), inside[k][c]) for c, kind in enumerate(t.kinds)
-        )
+        bars = tuple(const(0.0) if kind == INT else _plus(var(f"E{k}_{c}"), inside[k][c]) for c, kind in enumerate(t.kinds))
         to_candidates, to_params = b.algebra.sum_flows(candidates, bars)
         if params:
             _collect(cell.params, to_params)

@@ -71,9 +71,7 @@ class Plan:
 
     def backward(self, starts: bool, wanted: Wanted) -> Cell:
         return self._finish(
-            cells.backward(
-                self.recurrence, starts=starts, sites=wanted.sites, params=wanted.params, occupancy=wanted.occupancy
-            )
+            cells.backward(self.recurrence, starts=starts, sites=wanted.sites, params=wanted.params, occupancy=wanted.occupancy)
         )
 
     def choice(self) -> Cell:

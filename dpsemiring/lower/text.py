@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dpsemiring.algebra.expr import Node, postorder, value_of
+from dpsemiring.algebra.expr import BOOL, Node, postorder, value_of
 
 ALIASES = ("stop", "envelope")  # marks for differentiation only
 
@@ -25,10 +25,18 @@ class Code:
 
     `shared` statements depend only on constants and numbers that every cell of an item shares; they run once.
     `cell` statements run for each cell. `used` are the leaves met, `constants` the constants that cells use, and
-    `spread` the shared values that they use: a vector target must put these in every lane.
+    `spread` the shared values that they use: a vector target must put these in every lane. A scalar target passes
+    `constant`, which writes one in place; then these two stay empty.
     """
 
-    def __init__(self, roots: list[Node], leaf: Callable[[Node], str], is_shared: Callable[[Node], bool]):
+    def __init__(
+        self,
+        roots: list[Node],
+        leaf: Callable[[Node], str],
+        is_shared: Callable[[Node], bool],
+        constant: Callable[[Node], str] | None = None,
+    ):
+        self._in_place = constant
         self.shared: list[Statement] = []
         self.cell: list[Statement] = []
         self.used: list[Node] = []
@@ -58,7 +66,8 @@ class Code:
             self._names[id(node)] = leaf(node)
             self._shared[id(node)] = is_shared(node)
             return
-        shared = all(self._shared[id(a)] for a in node.args)
+        # conditions stay in the cell: how many lanes one must fill, its kind does not tell
+        shared = node.kind != BOOL and all(self._shared[id(a)] for a in node.args)
         self._shared[id(node)] = shared
         into = self.shared if shared else self.cell
         args = tuple(self._in_shared(a) if shared else self._in_cell(a) for a in node.args)
@@ -67,6 +76,8 @@ class Code:
         into.append(Statement(name, node.op, args, node.kind))
 
     def _constant(self, node, cell=True):
+        if self._in_place:
+            return self._in_place(node)
         for name, known in self.constants.items():
             if known is node:
                 return name if cell else name.replace("c", "k", 1)
@@ -81,7 +92,7 @@ class Code:
         if node.op == "const":
             return self._constant(node)
         name = self._names[id(node)]
-        if not self._shared[id(node)]:
+        if not self._shared[id(node)] or self._in_place:
             return name
         return self.spread.setdefault(name, f"{name}_")
 
@@ -89,10 +100,35 @@ class Code:
 def literal(node: Node, infinity: str, nan: str) -> str:
     """A constant as source text, exact."""
     value = value_of(node)
-    if isinstance(value, bool) or isinstance(value, int):
+    if isinstance(value, int):
         return str(value)
     if value != value:
         return nan
     if value in (float("inf"), -float("inf")):
         return ("-" if value < 0 else "") + infinity
     return repr(value)
+
+
+class Writer:
+    """Lines of source with indentation."""
+
+    def __init__(self):
+        self.lines: list[str] = []
+        self.depth = 0
+
+    def __call__(self, *lines: str) -> None:
+        self.lines += ["    " * self.depth + line if line else "" for line in lines]
+
+    def block(self, head: str):
+        self(head)
+        return self
+
+    def __enter__(self):
+        self.depth += 1
+
+    def __exit__(self, *_):
+        self.depth -= 1
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines) + "\n"

@@ -72,7 +72,7 @@ def _import(key: str, text: str) -> ModuleType:
         )
         path = Path(folder) / path.name
         write_atomically(path, text)
-    module_name = f"dpsemiring._emitted.{key}"
+    module_name = f"_dpsemiring_{key}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # before it runs: Numba looks its functions' module up

@@ -25,7 +25,8 @@ class Run:
 
 @dataclass(eq=False)
 class Backward:
-    """What flows to sites (arrays (B, n or 1, m or 1)), to the semiring's parameters (B,), and the occupancy."""
+    """What flows to sites, arrays (B, n or 1, m or 1) that the sites of a plane share; to the semiring's parameters,
+    (B,); and the occupancy."""
 
     sites: dict[int, np.ndarray] = field(default_factory=dict)
     params: dict[str, np.ndarray] = field(default_factory=dict)
@@ -58,11 +59,18 @@ class Engine(Protocol):
 
 
 def empty_sites(recurrence: Recurrence, problem: Problem, wanted: Wanted, real: np.dtype) -> dict[int, np.ndarray]:
-    """Zeros for what flows to the wanted sites: costs in the kind of the cost, parameters in float64."""
+    """Zeros for what flows to the wanted sites: one array for all sites of a plane, in the kind of the cost; for
+    parameters one for each site, in float64."""
+    planes: dict[str, np.ndarray] = {}
     out = {}
     for i in wanted.sites:
-        shape = (problem.batch, *problem.sites[i].shape[1:])
-        out[i] = np.zeros(shape, real if recurrence.sites[i].role == "cost" else np.float64)
+        site, shape = recurrence.sites[i], (problem.batch, *problem.sites[i].shape[1:])
+        if site.role == "cost":
+            if site.name not in planes:
+                planes[site.name] = np.zeros(shape, real)
+            out[i] = planes[site.name]
+        else:
+            out[i] = np.zeros(shape)
     return out
 
 

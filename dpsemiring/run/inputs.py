@@ -61,6 +61,9 @@ def bind(
     shape = arrays[main].shape
     excess = {name: _excess(name, a.shape, shape, main, recurrence.extra) for name, a in arrays.items()}
     n_len, m_len = _lengths(lengths, shape, batched, recurrence.extra)
+    for name, source in cost.items():
+        if isinstance(source, Source):
+            sources.check_labels(name, source, m_len)
     given = _given(declared, params, shape, batched, recurrence.extra)
     problem = Problem(
         batched=batched,
@@ -253,7 +256,7 @@ def _site(site: Site, problem: Problem) -> np.ndarray:
 
 def _differs(site, value):
     if value.dtype.kind not in "iu":
-        raise TypeError(f"params[{site.name!r}] is compared with itself, so whole numbers are expected, found {value.dtype}")
+        raise TypeError(f"params[{site.name!r}] is compared with itself: whole numbers are expected, found {value.dtype}")
     out = np.ones(value.shape, bool)
     k, size = site.differs, value.shape[2]
     if abs(k) < size:
@@ -265,14 +268,15 @@ def _differs(site, value):
 
 def _survey(recurrence, problem, excess, survey):
     """NaN makes an item NaN; the infinity that is no "forbidden" is refused by name."""
-    refused = -recurrence.semiring.forbid
+    forbid = recurrence.semiring.forbid
+    refused = -forbid
     for name, plane in problem.planes.items():
         bad = np.zeros(problem.batch, bool)
         survey(plane, problem.n_len, problem.m_len, *excess[name], refused, problem.nan, bad)
         for b in np.flatnonzero(bad):
             raise ValueError(
-                f"plane {name!r} holds {refused:+} in item {b}; over this semiring {recurrence.semiring.forbid:+} forbids a cell, "
-                f"and {refused:+} has no meaning"
+                f"plane {name!r} holds {refused:+} in item {b}; over this semiring {forbid:+} forbids a cell, and {refused:+} "
+                "has no meaning"
             )
     for i, site in enumerate(recurrence.sites):
         if site.role == "number":
@@ -280,6 +284,8 @@ def _survey(recurrence, problem, excess, survey):
             wrong = np.isnan(values).any(axis=(1, 2))
             problem.nan |= wrong
             if np.any(values == refused) and recurrence.semiring.forbid > 0:
-                raise ValueError(f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {recurrence.semiring.forbid:+}")
+                raise ValueError(
+                    f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {recurrence.semiring.forbid:+}"
+                )
     for values in problem.params.values():
         problem.nan |= np.isnan(values)

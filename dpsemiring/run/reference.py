@@ -188,5 +188,3 @@ class _Lattice:
             out.append((n, m, k, -1 if arc.is_start else arc.index))
             n, m, k = n - arc.dn, m - arc.dm, arc.source
         return np.array(out[::-1], np.int64).reshape(-1, 4)
-
-

@@ -46,9 +46,9 @@ def affine_gap(
         D_delete[n, m-1] + 3
         D_insert[n, m-1] + 1
     total = sum of
-        D_match[N-1, M-1]
-        D_delete[N-1, M-1]
-        D_insert[N-1, M-1]
+        D_match[N, M]
+        D_delete[N, M]
+        D_insert[N, M]
     """
     states = ("match", "delete", "insert")
     steps = [Step(1, 1, terms=[Term("cost", (-1, -1))], source=s, target="match") for s in states]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numba
@@ -14,7 +15,7 @@ import numpy as np
 import dpsemiring
 from dpsemiring.algebra.expr import INT, value_of
 from dpsemiring.lower.ir import Recurrence
-from dpsemiring.lower.numba_text import backward_text, forward_text, paths_text
+from dpsemiring.lower.numba_text import backward_text, forward_text, paths_text, sweep_text
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import staging
@@ -25,7 +26,10 @@ from dpsemiring.run.total import Ends, Flows
 # below so many cells a pool costs more than it brings
 WORTH_A_THREAD = 100_000
 
-_pool: ThreadPoolExecutor | None = None
+# and so many are enough for one call of a kernel: between calls an interrupt is heard
+CELLS_A_CALL = 50_000_000
+
+_pools: dict[int, ThreadPoolExecutor] = {}
 
 
 def thread_count() -> int:
@@ -35,32 +39,29 @@ def thread_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _forget_pool() -> None:
-    """A pool's threads do not survive a fork: the child makes its own."""
-    global _pool
-    _pool = None
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    # a pool's threads do not survive a fork: the child makes its own
+    os.register_at_fork(after_in_child=_pools.clear)
 
 
 def _over_items(work: Callable[[int, int], object], problem: Problem) -> None:
     """Run work(first, last) over all items, on several threads where that pays."""
-    global _pool
-    batch = problem.batch
-    cells = int((problem.n_len * problem.m_len).sum())
-    threads = min(thread_count(), batch, max(1, cells // WORTH_A_THREAD))
-    if threads <= 1:
-        if batch:
-            work(0, batch)
+    batch, sizes = problem.batch, np.cumsum(problem.n_len * problem.m_len)
+    if not batch:
         return
-    if _pool is None or _pool._max_workers < threads:
-        _pool = ThreadPoolExecutor(thread_count(), thread_name_prefix="dpsemiring")
-    sums = np.cumsum(problem.n_len * problem.m_len)
-    cuts = np.searchsorted(sums, sums[-1] * np.arange(1, threads) / threads) + 1
-    bounds = np.unique(np.concatenate([[0], cuts, [batch]]))
-    for job in [_pool.submit(work, int(a), int(b)) for a, b in zip(bounds, bounds[1:])]:
+    cells = int(sizes[-1])
+    threads = min(thread_count(), batch, max(1, cells // WORTH_A_THREAD))
+    parts = min(batch, max(threads, cells // CELLS_A_CALL))
+    cuts = np.searchsorted(sizes, cells * np.arange(1, parts) / parts) + 1
+    bounds = np.unique(np.clip([0, *cuts, batch], 0, batch)).tolist()
+    ranges = list(pairwise(bounds))
+    if threads == 1:
+        for first, last in ranges:
+            work(first, last)
+        return
+    if threads not in _pools:
+        _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="dpsemiring")
+    for job in [_pools[threads].submit(work, first, last) for first, last in ranges]:
         job.result()
 
 
@@ -80,6 +81,7 @@ class CpuEngine:
     def __init__(self, recurrence: Recurrence):
         self.recurrence = recurrence
         self._plans: dict[str, Plan] = {}
+        self._kernels: dict[tuple, Callable] = {}
 
     def plan(self, real: np.dtype) -> Plan:
         name = np.dtype(real).name
@@ -87,16 +89,18 @@ class CpuEngine:
             self._plans[name] = make_plan(self.recurrence, name)
         return self._plans[name]
 
-    def text(self, job: str, real: np.dtype, wanted: Wanted | None = None) -> str:
-        """The source of a kernel: job is "forward", "backward" or "paths"."""
-        plan = self.plan(real)
-        return {"forward": forward_text, "paths": paths_text}[job](plan) if wanted is None else backward_text(plan, wanted)
-
-    @lru_cache(maxsize=64)  # noqa: B019 - engines live as long as their solvers
-    def kernel(self, job: str, real: np.dtype, wanted: Wanted | None = None):
-        """The compiled kernel."""
-        module = load_source(self.text(job, real, wanted), job, _support())
-        return getattr(module, job)
+    def kernel(self, job: str, real: np.dtype, wanted: Wanted | None = None) -> Callable:
+        """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
+        key = (job, np.dtype(real), wanted)
+        if key not in self._kernels:
+            plan, support = self.plan(real), _support()
+            sweep = load_source(sweep_text(plan), "sweep", support).__name__
+            if job == "backward":
+                text = backward_text(plan, sweep, wanted)
+            else:
+                text = {"forward": forward_text, "paths": paths_text}[job](plan, sweep)
+            self._kernels[key] = getattr(load_source(text, job, support), job)
+        return self._kernels[key]
 
     def survey(self, array, n_len, m_len, more_n, more_m, refused, nan, bad) -> None:
         staging.survey(array, n_len, m_len, more_n, more_m, array.dtype.type(refused), nan, bad)
@@ -161,11 +165,7 @@ class CpuEngine:
         occupancy = np.zeros(shape, p.real) if wanted.occupancy else None
         kernel = self.kernel("backward", p.real, wanted)
         plan = self.plan(p.real)
-        seeds = [
-            np.ascontiguousarray(v, dtype=p.real)
-            for v, k in zip(flows.values, r.semiring.trace.kinds)
-            if k != INT
-        ]
+        seeds = [np.ascontiguousarray(v, dtype=p.real) for v, k in zip(flows.values, r.semiring.trace.kinds) if k != INT]
         totals = [sites[i] if i in plan.cell_sites else sites[i].reshape(-1) for i in wanted.sites]
         totals += list(params.values()) + ([] if occupancy is None else [occupancy])
         inputs = self._inputs(p, run.kept)

@@ -11,7 +11,6 @@ have them after the last. Parameters are broadcast: an axis of length 1 is read 
 
 from __future__ import annotations
 
-
 from numba import njit
 
 TILE = 64
@@ -237,5 +236,3 @@ def survey(array, lengths_n, lengths_m, more_n, more_m, refused, nan, bad):
                 nan[b] = True
             if hits:
                 bad[b] = True
-
-

@@ -248,7 +248,9 @@ def _unary(generate_float, generate_int=None, result=None):
 
 
 neg = _unary(lambda b, x: b.fneg(x), lambda b, x: b.neg(x))
-absolute = _unary(lambda b, x: _call(b, "fabs", x.type, x), lambda b, x: b.select(b.icmp_signed("<", x, _c(x.type, 0)), b.neg(x), x))
+absolute = _unary(
+    lambda b, x: _call(b, "fabs", x.type, x), lambda b, x: b.select(b.icmp_signed("<", x, _c(x.type, 0)), b.neg(x), x)
+)
 sqrt = _unary(lambda b, x: _call(b, "sqrt", x.type, x))
 floor = _unary(lambda b, x: _call(b, "floor", x.type, x))
 rint = _unary(lambda b, x: _call(b, "rint", x.type, x))

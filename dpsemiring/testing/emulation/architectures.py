@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .building import CompilationError
+from dpsemiring.testing.emulation.building import CompilationError
 
 Compiler = Literal["nvcc", "nvrtc"]
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from .building import build, kernel_names
+from dpsemiring.testing.emulation.building import build, kernel_names
 
 Order = Literal["ascending", "descending", "shuffled"]
 #: Every schedule that ``Emulated.launch`` knows.

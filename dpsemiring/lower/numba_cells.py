@@ -1,0 +1,212 @@
+"""The Numba target, inside a block: a cell's statements over explicit vectors, and the sweeps over a block's cells.
+
+`advance` computes a block's accumulated values in the order of time, `retreat` walks them back. `run.cpu.vector`
+holds the operations that the text is written in.
+"""
+
+from __future__ import annotations
+
+from dpsemiring.algebra.expr import BOOL, INT
+from dpsemiring.lower.cell import Cell, Flow
+from dpsemiring.lower.plan import Plan, Wanted
+from dpsemiring.lower.text import Code, Writer, literal
+
+VECTOR = {"float32": 16, "float64": 8}
+_NAMES = {"and": "both", "or": "either", "not": "negate", "abs": "absolute"}
+_CONTRACTED = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
+
+
+def variant(base: str, starts: bool) -> str:
+    """The name of a sweep over a block with or without start cells."""
+    return f"{base}_starts" if starts else base
+
+
+class Sweeps:
+    """The sweeps over one block, and the names and geometry that all functions of a module share."""
+
+    def __init__(self, plan: Plan):
+        self.plan, s = plan, plan.schedule
+        self.skewed = s.kind == "skewed"
+        self.states = len(plan.recurrence.states)
+        self.vector = VECTOR[plan.real]
+        self.delay, self.pad = s.max_delay, s.max_shift
+        self.components = range(len(plan.kinds))
+        self.S = [f"S{c}" for c in self.components]
+        self.W = [f"W{i}" for i in plan.cell_sites]
+        self.B = [f"B{i}" for i in range(len(plan.patterns))]
+        self.U = [f"x{i}" for i in plan.item_sites] + [f"p_{n}" for n in plan.params]
+        self.w = Writer()
+
+    def op(self, name: str) -> str:
+        name = _NAMES.get(name, name)
+        return name if self.plan.exact else _CONTRACTED.get(name, name)
+
+    def leaf(self, node) -> str:
+        """The name of a leaf in the text; the statements that load it come from `loads`."""
+        name = node.payload
+        if name.startswith("p."):
+            return f"p_{name[2:]}"
+        if name.startswith("site"):
+            i = int(name[4:])
+            return f"x{i}" if i in self.plan.item_sites else f"w{i}"
+        return name.replace("@", "_").replace(",", "_")
+
+    def code(self, cell: Cell) -> Code:
+        return Code(cell.roots, self.leaf, self.plan.is_shared)
+
+    def value(self, node) -> str:
+        text = literal(node, "np.inf", "np.nan")
+        return f"{'I' if node.kind == INT else 'F'}({text})"
+
+    def shared(self, code: Code, spread: bool) -> None:
+        """The statements before the loop over cells."""
+        for name, node in code.constants.items():
+            assert node.kind != BOOL, "conditions fold to nothing when constant"
+            self.w(f"{name.replace('c', 'k', 1)} = {self.value(node)}")
+        for s in code.shared:
+            self.w(f"{s.name} = {self.op(s.op)}({', '.join(s.args)})")
+        for name in code.constants:
+            self.w(f"{name} = splat({name.replace('c', 'k', 1)})" if spread else f"{name} = {name.replace('c', 'k', 1)}")
+        for name, wide in code.spread.items():
+            self.w(f"{wide} = splat({name})" if spread else f"{wide} = {name}")
+
+    def statements(self, code: Code) -> None:
+        for s in code.cell:
+            self.w(f"{s.name} = {self.op(s.op)}({', '.join(s.args)})")
+
+    def loads(self, code: Code, cell: Cell, get: str) -> None:
+        """Fetch the leaves that a cell uses; `o` and `i` are its positions among the values and the sites."""
+        for node in code.used:
+            name = self.leaf(node)
+            if node in cell.loads:
+                d = cell.loads[node]
+                delay = self.plan.schedule.delay(d.dn, d.dm)
+                shift = self.plan.schedule.shift(d.dn, d.dm)
+                back = delay * self.states - d.state
+                self.w(
+                    f"{name} = {get}(S{d.component}, o - {back} * pitch - {shift})".replace("- 0 * pitch", "").replace(
+                        " - 0)", ")"
+                    )
+                )
+            elif node in cell.starts:
+                self.w(f"{name} = {get}(B{cell.starts[node]}, i)")
+            elif name.startswith("w"):
+                self.w(f"{name} = {get}({name.upper()}, i)")
+
+    def lane_range(self) -> None:
+        """Which lanes hold cells of the lattice, at time t."""
+        if self.skewed:
+            self.w("low = max(0, t - cols + 1)", "high = min(rows, t + 1)")
+        else:
+            self.w("low = 0", "high = cols")
+
+    # --- sweeping forward ---------------------------------------------------------------------------
+
+    def advance(self, starts: bool) -> None:
+        cell = self.plan.forward(starts)
+        code = self.code(cell)
+        w = self.w
+        w("", "", "@njit(**OPTIONS)")
+        args = [*self.S, *self.W, *(self.B if starts else []), *self.U, "times", "rows", "cols", "lanes"]
+        with w.block(f"def {variant('advance', starts)}({', '.join(args)}):"):
+            w(f"pitch = lanes + {self.pad}")
+            self.shared(code, spread=True)
+            for c, z in enumerate(self.plan.recurrence.semiring.trace.zero):
+                w(f"zero{c} = splat({self.value(z)})")
+            with w.block("for t in range(times):"):
+                self.lane_range()
+                with w.block("for q in range(0, lanes, V):"):
+                    w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
+                    w("i = t * lanes + q")
+                    self.loads(code, cell, "load")
+                    self.statements(code)
+                    for (k, c), root in cell.values.items():
+                        w(f"d{k}_{c} = {code[root]}")
+                    with w.block("if low > q or high < q + V:"):
+                        w("inside = lanes_between(zero0, low - q, high - q)")
+                        for k, c in cell.values:
+                            w(f"d{k}_{c} = where(inside, d{k}_{c}, zero{c})")
+                    for k, c in cell.values:
+                        w(f"store(S{c}, o + {k} * pitch, d{k}_{c})".replace(" + 0 * pitch", ""))
+
+    # --- sweeping back ------------------------------------------------------------------------------
+
+    def flow_name(self, key: tuple[Flow, int]) -> str:
+        flow, c = key
+        return f"G{flow.dn}_{flow.dm}_{flow.state}_{c}"
+
+    def retreat(self, starts: bool, wanted: Wanted) -> None:
+        cell = self.plan.backward(starts, wanted)
+        code = self.code(cell)
+        w, keys = self.w, self.plan.flow_keys()
+        outs = self.outputs(wanted)
+        w("", "", "@njit(**OPTIONS)")
+        args = [*self.S, *self.W, *(self.B if starts else []), *self.U]
+        args += [*map(self.flow_name, keys), *self.seeds(), *outs, "seeded", "times", "rows", "cols", "lanes"]
+        with w.block(f"def {variant('retreat', starts)}({', '.join(args)}):"):
+            w(f"pitch = lanes + {self.pad}", f"after = lanes + {self.pad}")
+            self.shared(code, spread=True)
+            w("none = splat(F(0))")
+            with w.block("for t in range(times - 1, -1, -1):"):
+                self.lane_range()
+                with w.block("for q in range(0, lanes, V):"):
+                    w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
+                    w("i = t * lanes + q", "g = t * after + q")
+                    self.inflow(cell, keys)
+                    self.loads(code, cell, "load")
+                    self.statements(code)
+                    written = self.written(cell, code, outs)
+                    with w.block("if low > q or high < q + V:"):
+                        w("inside = lanes_between(none, low - q, high - q)")
+                        for name, _ in written:
+                            w(f"{name} = where(inside, {name}, none)")
+                    for name, target in written:
+                        w(target.format(name))
+
+    def inflow(self, cell: Cell, keys) -> None:
+        """E of each state: the seed at an end, and the flows out of later cells."""
+        w = self.w
+        for leaf, (k, c) in cell.inflows.items():
+            e = self.leaf(leaf)
+            w(f"{e} = none")
+            with w.block("if seeded:"):
+                w(f"{e} = load(A{c}, (t * {self.states} + {k}) * lanes + q)")
+            for key in keys:
+                flow, component = key
+                if (flow.state, component) == (k, c):
+                    delay = self.plan.schedule.delay(flow.dn, flow.dm)
+                    shift = self.plan.schedule.shift(flow.dn, flow.dm)
+                    at = f"g + {delay} * after + {shift}".replace(" + 0 * after", "").replace(" + 0", "")
+                    w(f"{e} = fadd({e}, load({self.flow_name(key)}, {at}))")
+
+    def written(self, cell: Cell, code: Code, outs: list[str]) -> list[tuple[str, str]]:
+        """(local name, statement that stores it) for each result of a backward cell."""
+        w, found = self.w, []
+        for key in self.plan.flow_keys():
+            root = cell.flows.get(key)
+            w(f"f{len(found)} = {'none' if root is None else code[root]}")
+            found.append((f"f{len(found)}", f"store({self.flow_name(key)}, g, {{}})"))
+        results = [(f"dW{i}", root) for i, root in cell.sites.items()] + [(f"dp_{n}", root) for n, root in cell.params.items()]
+        if cell.occupancy is not None:
+            results.append(("dO", cell.occupancy))
+        given = dict(results)
+        for out in outs:
+            root = given.get(out)
+            name = f"f{len(found)}"
+            w(f"{name} = {'none' if root is None else code[root]}")
+            if self.summed(out):
+                found.append((name, f"store({out}, q, fadd(load({out}, q), {{}}))"))
+            else:
+                found.append((name, f"store({out}, i, {{}})"))
+        return found
+
+    def outputs(self, wanted: Wanted) -> list[str]:
+        out = [f"dW{i}" for i in wanted.sites] + ([f"dp_{n}" for n in self.plan.params] if wanted.params else [])
+        return out + (["dO"] if wanted.occupancy else [])
+
+    def summed(self, out: str) -> bool:
+        """Whether a result is one number for the item, so that lanes keep sums."""
+        return out.startswith("dp_") or (out.startswith("dW") and int(out[2:]) in self.plan.item_sites)
+
+    def seeds(self) -> list[str]:
+        return [f"A{c}" for c, kind in enumerate(self.plan.kinds) if kind != INT]

@@ -1,0 +1,239 @@
+"""The CPU engine against the reference interpreter, over shapes, kinds of number, batches and threads."""
+
+import numpy as np
+import pytest
+
+import dpsemiring as dp
+
+TIGHT = {np.float64: 1e-11, np.float32: 2e-4}
+M = dp.Term
+PARAM = dp.Param("w", axes="bm")
+
+
+def several_terms():
+    """Steps that pay two cells, as in the Sakoe-Chiba patterns with P = 1."""
+    return dp.Topology(
+        [
+            dp.Step(2, 1, terms=[M(at=(-1, 0), weight=2.0), M()]),
+            dp.Step(1, 1, weight=2.0),
+            dp.Step(1, 2, terms=[M(at=(0, -1), weight=2.0), M()], penalty=0.1),
+        ]
+    )
+
+
+def two_states():
+    """A (0, 0) step between the states, and states that pay differently."""
+    return dp.Topology(
+        [
+            dp.Step(0, 0, terms=(), penalty=0.3, source="a", target="b"),
+            dp.Step(1, 0, source="a", target="a"),
+            dp.Step(1, 1, weight=PARAM, source="b", target="a"),
+            dp.Step(0, 1, weight=0.5, source="b", target="b"),
+        ],
+        states=("b", "a"),
+        boundary=dp.Boundary([dp.Start(state="a")], [dp.End(), dp.End(-1, None, terms=[M()], penalty=1.0, state="b")]),
+    )
+
+
+def slow_rows():
+    """Time-synchronous, looking back two rows."""
+    steps = [dp.Step(1, 0, penalty=dp.Param("stay")), dp.Step(1, 1), dp.Step(2, 3, weight=dp.Param("jump", axes="n"))]
+    return dp.Topology(steps, boundary=dp.Boundary([dp.Start(None, 0), dp.Start(0, None, penalty=0.2)], dp.End(-1, None)))
+
+
+TOPOLOGIES = {
+    "dtw": dp.topologies.dtw,
+    "weighted": lambda: dp.topologies.weighted_dtw(PARAM, dp.Param("h", axes="n"), dp.Param("d")),
+    "affine_gap": dp.topologies.affine_gap,
+    "affine_gap_planes": lambda: dp.topologies.affine_gap(deletion="deletion", insertion="insertion"),
+    "ctc": dp.topologies.ctc,
+    "subsequence0": lambda: dp.topologies.subsequence_dtw(0),
+    "subsequence1": lambda: dp.topologies.subsequence_dtw(1),
+    "several_terms": several_terms,
+    "two_states": two_states,
+    "slow_rows": slow_rows,
+    "anywhere": lambda: dp.Topology(dp.topologies.dtw().steps, dp.Boundary.anywhere()),
+}
+SEMIRINGS = {
+    "tropical": dp.Tropical,
+    "softmin": dp.Softmin(dp.Param("gamma", axes="b")),
+    "sparsemin": dp.Sparsemin(0.3),
+    "counting": dp.Counting,
+}
+
+
+def data(topology, semiring, shape, real, seed):
+    """Random costs for every plane, and a value for every Param."""
+    rng = np.random.default_rng(seed)
+    b, n, m = shape
+    x0, x1 = topology.extra
+    planes = {p: rng.random(shape) + 0.1 for p in topology.planes()}
+    if "deletion" in planes:
+        planes["deletion"], planes["insertion"] = rng.random((b, n, m + 1)), rng.random((b, n + 1, m))
+    planes = {p: a.astype(real) for p, a in planes.items()}
+    sizes = {"b": b, "n": n + x0, "m": m + x1}
+    params = {}
+    declared = list(topology.params()) + [v for v in semiring.params.values() if isinstance(v, dp.Param)]
+    for p in declared:
+        size = tuple(sizes[a] for a in p.axes)
+        params[p.name] = rng.integers(0, 3, size) if p.name == "labels" else rng.random(size) + 0.2
+    return (planes if len(planes) > 1 else planes["cost"]), params
+
+
+def flat(x):
+    return list(x.values()) if isinstance(x, dict) else [x]
+
+
+def agree(topology, semiring, shape, real=np.float64, seed=0, lengths=None):
+    """Everything a Result offers, from both engines."""
+    cost, params = data(topology, semiring, shape, real, seed)
+    ours = dp.compile(topology, semiring)(cost, lengths, params)
+    oracle = dp.compile(topology, semiring, engine="reference")
+    true = oracle({k: v.astype(float) for k, v in cost.items()} if isinstance(cost, dict) else cost.astype(float), lengths, params)
+    tolerance = dict(rtol=TIGHT[real], atol=TIGHT[real])
+    np.testing.assert_allclose(ours.total, true.total, **tolerance)
+    np.testing.assert_allclose(ours.accumulated_cost, true.accumulated_cost, **tolerance)
+    if semiring.derivative:
+        for a, b in zip(flat(ours.marginals), flat(true.marginals)):
+            assert a.dtype == real
+            np.testing.assert_allclose(a, b, **tolerance)
+        np.testing.assert_allclose(ours.occupancy, true.occupancy, **tolerance)
+        for name in params:
+            if name != "labels":
+                assert ours.grad(name).shape == np.shape(params[name])
+                np.testing.assert_allclose(ours.grad(name), true.grad(name), **tolerance)
+    if semiring is dp.Tropical and real is np.float64:
+        for a, b in zip(ours.path + ours.path_steps, true.path + true.path_steps):
+            np.testing.assert_array_equal(a, b)
+        assert [list(s) for s in ours.path_states] == [list(s) for s in true.path_states]
+
+
+# every topology and every semiring, each pair of them once, over the two kinds of number
+PAIRS = [
+    (t, s, [np.float64, np.float32][(i + j) % 2])
+    for i, t in enumerate(TOPOLOGIES)
+    for j, s in enumerate(SEMIRINGS)
+    if (i + j) % 2 == 0 or (t, s) in {("dtw", "softmin"), ("ctc", "tropical"), ("affine_gap", "softmin")}
+]
+
+
+@pytest.mark.parametrize("topology, semiring, real", PAIRS, ids=lambda x: getattr(x, "__name__", x))
+def test_agrees_with_the_reference(topology, semiring, real):
+    """Ragged, more than one strip high and more than one vector wide."""
+    t = TOPOLOGIES[topology]()
+    agree(t, SEMIRINGS[semiring], (3, 37, 21), real, lengths=([37, 5, 33], [21, 6, 13]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 65])
+@pytest.mark.parametrize("m", [1, 7, 8, 9, 17])
+def test_every_edge_of_strips_and_vectors(n, m):
+    for t in ("dtw", "ctc"):
+        agree(TOPOLOGIES[t](), SEMIRINGS["softmin"], (1, n, m), seed=n * 100 + m)
+
+
+@pytest.mark.parametrize("n, m", [(1, 1), (2, 1), (1, 2), (33, 2), (64, 5)])
+def test_edges_with_a_longer_lattice_and_longer_steps(n, m):
+    agree(TOPOLOGIES["affine_gap"](), SEMIRINGS["softmin"], (2, n, m))
+    agree(TOPOLOGIES["several_terms"](), SEMIRINGS["tropical"], (2, n, m))
+    agree(TOPOLOGIES["slow_rows"](), SEMIRINGS["sparsemin"], (2, n, m))
+
+
+@pytest.mark.parametrize("name", ["dtw", "ctc", "affine_gap_planes", "two_states"])
+def test_padding_is_never_read(name):
+    t, s = TOPOLOGIES[name](), SEMIRINGS["softmin"]
+    cost, params = data(t, s, (3, 40, 20), np.float64, 1)
+    n_len, m_len = np.array([40, 3, 35]), np.array([4, 20, 11])
+    clean = dp.compile(t, s)(cost, (n_len, m_len), params)
+    planes = {k: v.copy() for k, v in (cost.items() if isinstance(cost, dict) else [("cost", cost)])}
+    for array in planes.values():
+        more_n, more_m = array.shape[1] - 40, array.shape[2] - 20
+        for b in range(3):
+            array[b, n_len[b] + more_n :] = np.nan
+            array[b, :, m_len[b] + more_m :] = np.nan
+    poisoned = dp.compile(t, s)(planes if isinstance(cost, dict) else planes["cost"], (n_len, m_len), params)
+    np.testing.assert_array_equal(clean.total, poisoned.total)
+    for a, b in zip(flat(clean.marginals), flat(poisoned.marginals)):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(clean.grad("gamma"), poisoned.grad("gamma"))
+
+
+def test_items_are_alike_alone_in_a_batch_and_in_any_order():
+    cost = np.random.default_rng(3).random((5, 45, 30))
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.2))
+    batch, order = solver(cost), [3, 0, 4, 1, 2]
+    np.testing.assert_array_equal(solver(cost[order]).marginals, batch.marginals[order])
+    for b in range(5):
+        alone = solver(cost[b])
+        assert alone.total == batch.total[b] and alone.total.ndim == 0
+        np.testing.assert_array_equal(alone.marginals, batch.marginals[b])
+
+
+def test_threads_change_nothing(monkeypatch):
+    cost = np.random.default_rng(3).random((9, 210, 230), dtype=np.float32)
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.2))
+    results = []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("DPSEMIRING_NUM_THREADS", threads)
+        results.append(solver(cost).marginals)
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_calls_from_several_threads():
+    from concurrent.futures import ThreadPoolExecutor
+
+    cost = np.random.default_rng(3).random((4, 60, 70))
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.2))
+    expected = solver(cost).marginals
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: solver(cost).marginals, range(12)):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_forked_child_can_call():
+    import multiprocessing
+    import warnings
+
+    cost = np.random.default_rng(3).random((6, 200, 230), dtype=np.float32)
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.2))
+    expected = solver(cost).total
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads about is the point here
+        child = context.Process(target=lambda: queue.put(solver(cost).total))
+        child.start()
+    np.testing.assert_array_equal(queue.get(timeout=60), expected)
+    child.join(timeout=60)
+    assert child.exitcode == 0
+
+
+def test_transposition():
+    """DTW's steps are symmetric, so the transposed cost has the transposed alignment."""
+    cost = np.random.default_rng(5).random((50, 41))
+    for s in (dp.Softmin(0.1), dp.Sparsemin(0.1)):
+        solver = dp.compile(dp.topologies.dtw(), s)
+        np.testing.assert_allclose(solver(cost).marginals, solver(np.ascontiguousarray(cost.T)).marginals.T, atol=1e-12)
+
+
+def test_views_are_read_right_and_left_alone():
+    base = np.random.default_rng(6).random((30, 80))
+    view = base[::-1, ::3]
+    before = base.copy()
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.1))
+    plain = solver(view.copy())
+    view.flags.writeable = False
+    assert solver(view).total == plain.total
+    np.testing.assert_array_equal(solver(view).marginals, plain.marginals)
+    np.testing.assert_array_equal(base, before)
+    spread = np.broadcast_to(base, (3, 30, 80))
+    assert len(set(solver(spread).total.tolist())) == 1
+
+
+def test_float32_total_is_as_good_as_its_sum():
+    cost = np.random.default_rng(7).random((300, 300), dtype=np.float32)
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.1))
+    low, high = solver(cost), solver(cost.astype(np.float64))
+    assert low.total.dtype == np.float32
+    np.testing.assert_allclose(low.total, high.total, rtol=1e-5)
+    assert np.abs(low.marginals - high.marginals).sum() / high.marginals.sum() < 1e-3
