@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from dpsemiring.algebra.expr import INT, REAL, Node, make, postorder
+from dpsemiring.algebra.expr import AXIS_OPS, INT, REAL, Node, make, postorder
 
 LN2 = math.log(2.0)
 
@@ -47,6 +47,7 @@ RULES = {
     "sqrt": lambda g, n, a: (g / (2.0 * n),),
     "mantissa": lambda g, n, a: (make("ldexp", g, -make("exponent", a)),),
     "ldexp": lambda g, n, m, e: (make("ldexp", g, e), None),
+    "spread": lambda g, n, a, terms: (g, None),
     "floor": None,
     "rint": None,
     "stop": None,
@@ -97,6 +98,8 @@ def vjp(outputs: list[tuple[Node, Node]], wanted: list[Node]) -> list[Node | Non
         rule = RULES[node.op]
         if rule is None:
             continue
+        if node.axis is not None and g.axis is None and (node.op in AXIS_OPS or any(a.axis is None for a in node.args)):
+            g = make("spread", g, node)  # alike for all terms, and their number counts
         for a, ga in zip(node.args, rule(g, bare(node), *map(bare, node.args))):
             collect(a, ga)
     return [flow.get(id(w)) for w in wanted]

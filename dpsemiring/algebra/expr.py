@@ -53,6 +53,7 @@ SCALAR_OPS = {
     "ldexp": ((REAL, INT), REAL),
     "real": ((INT,), REAL),
     "integer": ((REAL,), INT),
+    "spread": ((REAL, REAL), REAL),
     "stop": ((REAL,), REAL),
     "envelope": ((REAL,), REAL),
 }
@@ -335,6 +336,9 @@ def _simplify(op, args):
                 return y
         case "where":
             return _simplify_where(x, y, args[2])
+        case "spread":
+            if x.axis is not None or y.axis is None:
+                return x
         case "stop":
             if x.op in ("stop", "const"):
                 return x

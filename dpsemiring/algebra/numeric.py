@@ -33,6 +33,7 @@ SCALAR = {
     "ldexp": lambda m, e: np.ldexp(m, np.clip(e, -(2**30), 2**30).astype(np.int32)),
     "real": lambda e: np.asarray(e, np.float64),
     "integer": lambda x: np.asarray(x).astype(np.int64),
+    "spread": lambda x, terms: np.broadcast_to(x, np.broadcast_shapes(np.shape(x), np.shape(terms))),
     "stop": lambda x: x,
     "envelope": lambda x: x,
 }

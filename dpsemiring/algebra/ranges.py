@@ -117,6 +117,7 @@ _SCALAR = {
     "real": lambda a: a,
     "integer": lambda a: FINITE,
     "exponent": lambda a: FINITE,
+    "spread": lambda a, terms: a,
     "stop": lambda a: a,
     "envelope": lambda a: a,
 }

@@ -73,8 +73,8 @@ class Kernel:
         return self.plan.recurrence.semiring.forbid if site.role == "cost" else 0.0
 
 
-def named(base: str, starts: bool) -> str:
-    """The name of a function for blocks with or without start cells."""
+def variant(base: str, starts: bool) -> str:
+    """The name of a sweep over a block with or without start cells."""
     return f"{base}_starts" if starts else base
 
 

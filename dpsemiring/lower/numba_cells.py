@@ -106,7 +106,7 @@ class Sweeps:
         cell = self.plan.forward(starts)
         code = self.code(cell)
         w = self.w
-        w("", "", "@njit(**OPTIONS)")
+        w("", "", "@njit(**INNER)")
         args = [*self.S, *self.W, *(self.B if starts else []), *self.U, "times", "rows", "cols", "lanes"]
         with w.block(f"def {variant('advance', starts)}({', '.join(args)}):"):
             w(f"pitch = lanes + {self.pad}")
@@ -140,7 +140,7 @@ class Sweeps:
         code = self.code(cell)
         w, keys = self.w, self.plan.flow_keys()
         outs = self.outputs(wanted)
-        w("", "", "@njit(**OPTIONS)")
+        w("", "", "@njit(**INNER)")
         args = [*self.S, *self.W, *(self.B if starts else []), *self.U]
         args += [*map(self.flow_name, keys), *self.seeds(), *outs, "seeded", "times", "rows", "cols", "lanes"]
         with w.block(f"def {variant('retreat', starts)}({', '.join(args)}):"):

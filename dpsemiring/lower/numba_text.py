@@ -26,7 +26,8 @@ I = np.{integer}
 INF = F(np.inf)
 NAN = F(np.nan)
 V = {vector}
-OPTIONS = {{"nogil": True, "error_model": "numpy", "cache": True}}
+OPTIONS = {{"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}}
+INNER = {{**OPTIONS, "no_cpython_wrapper": True}}
 '''
 
 
@@ -209,7 +210,7 @@ def paths_text(plan: Plan, sweep: str) -> str:
     w, s, r = kernel.w, plan.schedule, plan.recurrence
     cell = plan.choice()
     code = kernel.code(cell)
-    w("", "", "@njit(**OPTIONS)")
+    w("", "", "@njit(**INNER)")
     args = [*kernel.S, *kernel.W, *kernel.B, *kernel.U, "k", "t", "q", "lanes"]
     with w.block(f"def choose({', '.join(args)}):"):
         w(

@@ -8,7 +8,7 @@ from dpsemiring.algebra.expr import INT
 from dpsemiring.lower import cell as cells
 from dpsemiring.lower.cell import Cell, Flow, patterns
 from dpsemiring.lower.ir import Recurrence
-from dpsemiring.lower.schedule import Schedule, schedule
+from dpsemiring.lower.schedule import HEIGHT, Schedule, schedule
 
 REALS = ("float32", "float64")
 
@@ -109,6 +109,6 @@ class Plan:
         )
 
 
-def make_plan(recurrence: Recurrence, real: str) -> Plan:
-    """The plan for a recurrence in float32 or float64."""
-    return Plan(recurrence, schedule(recurrence), real)
+def make_plan(recurrence: Recurrence, real: str, height: int = HEIGHT) -> Plan:
+    """The plan for a recurrence in float32 or float64, in blocks of that many rows."""
+    return Plan(recurrence, schedule(recurrence, height), real)

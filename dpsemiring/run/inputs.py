@@ -81,7 +81,7 @@ def bind(
         nan=np.zeros(shape[0], bool),
     )
     for site in recurrence.sites:
-        problem.sites.append(_site(site, problem))
+        problem.sites.append(_site(site, problem, recurrence.extra))
         problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
     _survey(recurrence, problem, excess, survey)
     return problem
@@ -242,28 +242,28 @@ def spread(param_axes: str, array: np.ndarray) -> np.ndarray:
     return array[index]
 
 
-def _site(site: Site, problem: Problem) -> np.ndarray:
+def _site(site: Site, problem: Problem, extra: tuple[int, int]) -> np.ndarray:
     if site.role == "cost":
         return problem.planes[site.name]
     value = problem.given[site.name]
     value = spread(site.axes, value[(..., *site.entry)])
     if site.differs is not None:
-        value = _differs(site, value)
+        value = _differs(site, value, problem.m_len + extra[1], problem.shape[2] + extra[1])
     elif site.role == "mask":
         value = value != 0
     return np.ascontiguousarray(value, dtype=problem.real)
 
 
-def _differs(site, value):
+def _differs(site, value, lengths, columns):
+    """The mask over all columns; `lengths` are those of the items' own lattices, beyond which nothing is compared."""
     if value.dtype.kind not in "iu":
         raise TypeError(f"params[{site.name!r}] is compared with itself: whole numbers are expected, found {value.dtype}")
-    out = np.ones(value.shape, bool)
-    k, size = site.differs, value.shape[2]
-    if abs(k) < size:
-        mine = slice(-k, None) if k < 0 else slice(None, size - k)
-        other = slice(None, size + k) if k < 0 else slice(k, None)
-        out[:, :, mine] = value[:, :, mine] != value[:, :, other]
-    return out
+    value = np.broadcast_to(value, (*value.shape[:2], columns))
+    other = np.arange(columns) + site.differs
+    if site.differs < 0 or (lengths == columns).all():
+        lengths = np.array([columns])
+    outside = (other < 0) | (other >= lengths[:, None])
+    return outside[:, None] | (value != value[:, :, np.clip(other, 0, columns - 1)])
 
 
 def _survey(recurrence, problem, excess, survey):
@@ -281,11 +281,17 @@ def _survey(recurrence, problem, excess, survey):
     for i, site in enumerate(recurrence.sites):
         if site.role == "number":
             values = problem.sites[i]
-            wrong = np.isnan(values).any(axis=(1, 2))
-            problem.nan |= wrong
-            if np.any(values == refused) and recurrence.semiring.forbid > 0:
+            inside = _inside(problem, recurrence.extra, values.shape)
+            problem.nan |= (np.isnan(values) & inside).any(axis=(1, 2))
+            if np.any((values == refused) & inside) and recurrence.semiring.forbid > 0:
                 raise ValueError(
                     f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {recurrence.semiring.forbid:+}"
                 )
     for values in problem.params.values():
         problem.nan |= np.isnan(values)
+
+
+def _inside(problem, extra, shape):
+    """(B, n, m): which entries of a parameter's array belong to cells of each item's own lattice."""
+    n, m = (np.arange(size) < (length + x)[:, None] for size, length, x in zip(shape[1:], (problem.n_len, problem.m_len), extra))
+    return n[:, :, None] & m[:, None]

@@ -39,7 +39,7 @@ def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:
     for which, end in enumerate(recurrence.ends):
         n, m = (_indices(index, length) for index, length in zip(end.pattern, (rows, cols)))
         grid = np.broadcast_arrays(n[:, :, None], m[:, None, :])
-        n, m = (g.reshape(problem.batch, -1) for g in grid)
+        n, m = (g.reshape(problem.batch, g.shape[1] * g.shape[2]) for g in grid)
         parts.append((n, m, np.full(n.shape, end.state), np.full(n.shape, which)))
     n, m, state, which = (np.concatenate(p, axis=1) for p in zip(*parts))
     inside = (n >= 0) & (n < rows[:, None]) & (m >= 0) & (m < cols[:, None])

@@ -1,0 +1,37 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+WORKERS ?= 2
+PIP = -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test lint golden benchmark clean
+
+demo: .venv-demo/ready
+	.venv-demo/bin/python examples/demo.py build/demo.png
+
+test: .venv/ready
+	.venv/bin/python -m pytest -n $(WORKERS)
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+golden: .venv/ready
+	.venv/bin/python -m pytest tests/lower tests/cuda -k golden --update-golden
+
+.venv/ready: requirements/test.txt requirements/recording.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) -r requirements/test.txt
+	.venv/bin/python $(PIP) --no-deps -r requirements/recording.txt
+	.venv/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv-demo/ready: requirements/demo.txt requirements/recording.txt pyproject.toml
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python $(PIP) -r requirements/demo.txt
+	.venv-demo/bin/python $(PIP) --no-deps -r requirements/recording.txt
+	.venv-demo/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv .venv-demo build
