@@ -6,7 +6,9 @@
 -0.551445
 """
 
+from importlib import import_module
 from math import inf
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -21,7 +23,20 @@ from dpsemiring.declare.param import Param
 from dpsemiring.declare.step import Step, Term
 from dpsemiring.declare.topology import Topology
 
+if TYPE_CHECKING:
+    from dpsemiring import plot, testing
+    from dpsemiring.algebra import laws
+
 __all__ = [
     "Boundary", "Counting", "End", "Param", "Result", "Semiring", "Softmin", "Solver", "Sparsemin", "Start", "Step",
-    "Term", "Topology", "Tropical", "compile", "costs", "inf", "ops", "topologies",
+    "Term", "Topology", "Tropical", "compile", "costs", "inf", "laws", "ops", "plot", "testing", "topologies",
 ]  # fmt: skip
+
+# rooms that an alignment does not need: imported when first named
+_WHEN_NAMED = {"laws": "dpsemiring.algebra.laws", "plot": "dpsemiring.plot", "testing": "dpsemiring.testing"}
+
+
+def __getattr__(name: str):
+    if name in _WHEN_NAMED:
+        return import_module(_WHEN_NAMED[name])
+    raise AttributeError(f"module 'dpsemiring' has no attribute {name!r}")

@@ -14,6 +14,7 @@ Python's operators build nodes, which is how plain functions are traced.
 from __future__ import annotations
 
 import math
+import threading
 from functools import reduce
 from weakref import WeakValueDictionary
 
@@ -72,6 +73,7 @@ AXIS_OPS = {
 }
 
 _interned: WeakValueDictionary = WeakValueDictionary()
+_lock = threading.Lock()
 
 
 class Iterated(Exception):
@@ -174,11 +176,12 @@ class Node:
 
 def _intern(op, args, payload, kind, axis) -> Node:
     key = (op, tuple(map(id, args)), payload, kind, axis)
-    node = _interned.get(key)
-    if node is None:
-        node = Node(op, args, payload, kind, axis)
-        _interned[key] = node
-    return node
+    with _lock:  # two threads must not make one node twice: leaves are looked up by identity
+        node = _interned.get(key)
+        if node is None:
+            node = Node(op, args, payload, kind, axis)
+            _interned[key] = node
+        return node
 
 
 def const(value, kind: str | None = None) -> Node:
@@ -276,7 +279,9 @@ def _axis(op, args):
     if op in AXIS_OPS:
         if not axes:
             raise TypeError(f"{op} works along the terms, but was given a scalar")
-        return {"sort": "sorted", "cumsum": "sorted", "suffix_sum": "sorted"}.get(op, "terms")
+        if op == "first":
+            return axes.pop()
+        return "terms" if op == "unsort" else "sorted"
     if len(axes) > 1:
         raise TypeError(
             f"{op} mixes terms with sorted positions; after dp.ops.sort only sorted values belong together, "

@@ -1,9 +1,9 @@
 """The laws of a semiring, tried on samples (`dp.laws`): sampling refutes a law, it does not prove one.
 
-    associative    sum of a, b, c  =  sum of (sum of a, b), c  =  sum of a, (sum of b, c)
-    distributive   times(sum of b, c, ...; a)  =  sum of times(b, a), times(c, a), ...   and with a on the left
-    identity       times(one, x) = times(x, one) = x,  and the sum of x alone is x
-    annihilating   times(zero, x) = times(x, zero) = zero
+associative    sum of a, b, c  =  sum of (sum of a, b), c  =  sum of a, (sum of b, c)
+distributive   times(sum of b, c, ...; a)  =  sum of times(b, a), times(c, a), ...   and with a on the left
+identity       times(one, x) = times(x, one) = x,  and the sum of x alone is x
+annihilating   times(zero, x) = times(x, zero) = zero
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ class _Trial:
 
 
 def _close(a, b, size):
-    return a == b or abs(a - b) <= TOLERANCE * max(abs(a), abs(b), size)
+    return a == b or math.isfinite(a - b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b), size)
 
 
 def _associative(s: Numbers, a, b, c):

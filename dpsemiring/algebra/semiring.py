@@ -62,7 +62,7 @@ class Trace:
     def sum_backward(self) -> tuple[list[Node | None], dict[str, Node | None]]:
         """What flows to each component of the terms, and to each parameter, from `bars` at the sum."""
         leaves = list(self.terms) + list(self.params.values())
-        flows = vjp(list(zip(self.sum, self.bars)), leaves)
+        flows = vjp(list(zip(self.sum or (), self.bars)), leaves)
         return flows[: len(self.terms)], dict(zip(self.params, flows[len(self.terms) :]))
 
     @cached_property

@@ -48,7 +48,8 @@ def unroll(
         elif node.axis is None:
             value[id(node)] = make(node.op, *(value[id(a)] for a in node.args))
         elif node.op in _ALONG:
-            value[id(node)] = _ALONG[node.op](live, *(value[id(a)] for a in node.args))
+            here = _present_when_sorted(live) if node.op == "first" and node.axis == "sorted" else live
+            value[id(node)] = _ALONG[node.op](here, *(value[id(a)] for a in node.args))
         else:
             columns = [value[id(a)] if a.axis else [value[id(a)]] * count for a in node.args]
             value[id(node)] = [make(node.op, *row) for row in zip(*columns)]

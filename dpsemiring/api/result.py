@@ -117,8 +117,7 @@ class Result:
             total = total.sum(axis=0)
         elif given.shape[0] == 1 < self._problem.batch:
             total = total.sum(axis=0, keepdims=True)
-        total = total.astype(self._problem.real)
-        return total[0] if "b" in param.axes and not self._problem.batched else total[()]
+        return total.astype(self._problem.real).reshape(self._problem.shapes[name])[()]
 
     # Two kernels: costs alone, which is what most ask for, and all else together.
 

@@ -12,6 +12,9 @@ from dpsemiring.declare.step import Numeric, Term, paid
 class _Place:
     """What Start and End share: a cell or a line of cells, what is paid there, and a state."""
 
+    n: int | None
+    m: int | None
+
     def _check(self):
         what = type(self).__name__
         for axis in ("n", "m"):
@@ -64,11 +67,19 @@ class Start(_Place):
 
     n: int | None = 0
     m: int | None = 0
-    terms: Sequence[Term] = (Term(),)
+    terms: tuple[Term, ...] = (Term(),)
     penalty: Numeric = 0.0
     state: str | None = None
 
-    def __init__(self, n=0, m=0, *, terms=(Term(),), penalty=0.0, state=None):
+    def __init__(
+        self,
+        n: int | None = 0,
+        m: int | None = 0,
+        *,
+        terms: Sequence[Term] = (Term(),),
+        penalty: Numeric = 0.0,
+        state: str | None = None,
+    ):
         for name, value in (("n", n), ("m", m), ("terms", terms), ("penalty", penalty), ("state", state)):
             object.__setattr__(self, name, value)
         self._check()
@@ -86,11 +97,19 @@ class End(_Place):
 
     n: int | None = -1
     m: int | None = -1
-    terms: Sequence[Term] = ()
+    terms: tuple[Term, ...] = ()
     penalty: Numeric = 0.0
     state: str | None = None
 
-    def __init__(self, n=-1, m=-1, *, terms=(), penalty=0.0, state=None):
+    def __init__(
+        self,
+        n: int | None = -1,
+        m: int | None = -1,
+        *,
+        terms: Sequence[Term] = (),
+        penalty: Numeric = 0.0,
+        state: str | None = None,
+    ):
         for name, value in (("n", n), ("m", m), ("terms", terms), ("penalty", penalty), ("state", state)):
             object.__setattr__(self, name, value)
         self._check()
@@ -107,23 +126,22 @@ class Boundary:
 
     Parameters
     ----------
-    starts : sequence of Start
-    ends : sequence of End
+    starts : Start, or a sequence of them
+    ends : End, or a sequence of them
     """
 
-    starts: tuple[Start, ...] = (Start(),)
-    ends: tuple[End, ...] = (End(),)
+    starts: tuple[Start, ...]
+    ends: tuple[End, ...]
 
-    def __post_init__(self):
-        for name, kind in (("starts", Start), ("ends", End)):
-            places = getattr(self, name)
-            places = (places,) if isinstance(places, kind) else tuple(places)
-            if not places:
+    def __init__(self, starts: Start | Sequence[Start] = Start(), ends: End | Sequence[End] = End()):
+        for name, kind, places in (("starts", Start, starts), ("ends", End, ends)):
+            found = (places,) if isinstance(places, _Place) else tuple(places)
+            if not found:
                 raise ValueError(f"Boundary: {name} is empty; an alignment needs at least one")
-            for p in places:
+            for p in found:
                 if not isinstance(p, kind):
                     raise TypeError(f"Boundary: {name} are dp.{kind.__name__} objects, found {type(p).__name__}: {p!r}")
-            object.__setattr__(self, name, places)
+            object.__setattr__(self, name, found)
 
     @classmethod
     def closed(cls) -> Boundary:
@@ -133,22 +151,22 @@ class Boundary:
     @classmethod
     def open_begin(cls, axis: int) -> Boundary:
         """From any index of `axis` (and the first of the other) to the last cell."""
-        return cls((_line(Start, axis, 0),), (End(),))
+        return cls(_line(Start, axis, 0), End())
 
     @classmethod
     def open_end(cls, axis: int) -> Boundary:
         """From the first cell to any index of `axis` (and the last of the other)."""
-        return cls((Start(),), (_line(End, axis, -1),))
+        return cls(Start(), _line(End, axis, -1))
 
     @classmethod
     def subsequence(cls, axis: int) -> Boundary:
         """The other axis in full, anywhere along `axis`: open begin and open end."""
-        return cls((_line(Start, axis, 0),), (_line(End, axis, -1),))
+        return cls(_line(Start, axis, 0), _line(End, axis, -1))
 
     @classmethod
     def anywhere(cls) -> Boundary:
         """From any cell to any cell."""
-        return cls((Start(None, None),), (End(None, None),))
+        return cls(Start(None, None), End(None, None))
 
 
 def _line(kind, axis, fixed):

@@ -71,12 +71,23 @@ class Step:
     dm: int
     weight: Numeric | None = None
     penalty: Numeric = 0.0
-    terms: Sequence[Term] | None = None
+    terms: tuple[Term, ...] = ()
     where: Mask | None = None
     source: str | None = None
     target: str | None = None
 
-    def __init__(self, dn, dm, *, weight=None, penalty=0.0, terms=None, where=None, source=None, target=None):
+    def __init__(
+        self,
+        dn: int,
+        dm: int,
+        *,
+        weight: Numeric | None = None,
+        penalty: Numeric = 0.0,
+        terms: Sequence[Term] | None = None,
+        where: Mask | None = None,
+        source: str | None = None,
+        target: str | None = None,
+    ):
         for name, value in zip(("dn", "dm"), (dn, dm)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise ValueError(f"Step({dn}, {dm}): {name} is a whole number >= 0, found {value!r}; steps never go back")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dpsemiring.declare.boundary import Boundary, End, Start
@@ -46,25 +46,31 @@ class Topology:
     """
 
     steps: tuple[Step, ...]
-    boundary: Boundary = Boundary()  # noqa: RUF009 - frozen
-    window: None = None
-    states: tuple[str, ...] | None = None
-    extra: tuple[int, int] = (0, 0)
+    boundary: Boundary
+    window: None
+    states: tuple[str, ...] | None
+    extra: tuple[int, int]
 
-    def __post_init__(self):
-        steps = tuple(self.steps)
-        for s in steps:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        boundary: Boundary = Boundary(),
+        window: None = None,
+        states: Sequence[str] | None = None,
+        extra: tuple[int, int] = (0, 0),
+    ):
+        given = dict(steps=tuple(steps), boundary=boundary, window=window, states=states, extra=tuple(extra))
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+        for s in self.steps:
             if not isinstance(s, Step):
                 raise TypeError(f"Topology: steps are dp.Step objects, found {type(s).__name__}: {s!r}")
-        object.__setattr__(self, "steps", steps)
         if not isinstance(self.boundary, Boundary):
             raise TypeError(f"Topology: boundary is a dp.Boundary, found {type(self.boundary).__name__}: {self.boundary!r}")
         if self.window is not None:
             raise NotImplementedError("Topology: windows are not built yet; leave window=None and forbid cells by cost +inf")
-        extra = tuple(self.extra)
-        if len(extra) != 2 or any(x not in (0, 1) for x in extra):
+        if len(self.extra) != 2 or any(x not in (0, 1) for x in self.extra):
             raise ValueError(f"Topology: extra is a pair of 0 or 1, found {self.extra!r}")
-        object.__setattr__(self, "extra", extra)
         self._check_states()
         self._check_params()
         self._check_reach()

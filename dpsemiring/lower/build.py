@@ -13,6 +13,10 @@ from dpsemiring.lower.ir import Arc, End, Recurrence, Site, site_leaf
 
 def build(topology: Topology, semiring: Semiring) -> Recurrence:
     """The recurrence of a topology over a semiring."""
+    if not topology.planes():
+        raise ValueError(
+            "the topology reads no cost, so nothing tells the size of its lattice; let a step read one: Term(weight=0.0)"
+        )
     sites = _Sites(semiring.forbid)
     names = topology.state_names
     order = topology.state_order()
@@ -70,6 +74,8 @@ class _Sites:
         from finite numbers and the forbidden value put in its place, so that 0 * inf never arises, here or in
         the derivative.
         """
+        if isinstance(penalty, float) and penalty == -self.forbid:
+            raise ValueError(f"a penalty is {penalty:+}; over this semiring {self.forbid:+} forbids, and {penalty:+} has no meaning")
         total = None if penalty == 0.0 else self.number(penalty)
         for t in terms:
             cost = site_leaf(self.index(Site("cost", t.plane, at=t.at)))

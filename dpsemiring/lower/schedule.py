@@ -44,6 +44,10 @@ class Schedule:
     def max_shift(self) -> int:
         return self.margin if self.kind == "rows" else self.halo
 
+    def room(self, cols: int) -> int:
+        """How many (time, lane) a full block of so many columns has."""
+        return self.height * (cols if self.kind == "rows" else self.height + cols - 1)
+
     def __str__(self):
         if self.kind == "rows":
             return f"rows (every step has dn >= 1): lanes along m, blocks of {self.height} rows"

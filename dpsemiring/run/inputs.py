@@ -28,6 +28,7 @@ class Problem:
     params: dict[str, np.ndarray]  # of the semiring: (B,) or (1,) float64
     planes: dict[str, np.ndarray]  # (B, N + i, M + j)
     given: dict[str, np.ndarray]  # every Param's value as an array
+    shapes: dict[str, tuple[int, ...]]  # of these values as they were passed
     sources: dict[str, Source]
     as_dict: bool
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
@@ -76,6 +77,7 @@ def bind(
         params=_semiring_params(recurrence.semiring, given, shape[0]),
         planes=arrays,
         given=given,
+        shapes={name: np.shape(value) for name, value in (params or {}).items()},
         sources={n: c for n, c in cost.items() if isinstance(c, Source)},
         as_dict=as_dict,
         nan=np.zeros(shape[0], bool),

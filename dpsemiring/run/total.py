@@ -45,7 +45,7 @@ def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:
     inside = (n >= 0) & (n < rows[:, None]) & (m >= 0) & (m < cols[:, None])
     width = int(cols.max(initial=1))
     key = np.where(inside, n * width + m, NOWHERE)
-    if key.shape[1] > 1:
+    if len(recurrence.ends) > 1 or not inside.all():
         order = np.argsort(key, axis=1, kind="stable")
         n, m, state, which, inside = (np.take_along_axis(a, order, axis=1) for a in (n, m, state, which, inside))
     return Ends(np.where(inside, n, NOWHERE), np.where(inside, m, 0), state, which)

@@ -23,7 +23,9 @@ print(time.perf_counter() - begin)
 
 def run(folder, gamma=0.5, **environment):
     env = {**os.environ, "DPSEMIRING_CACHE": str(folder), **environment}
-    done = subprocess.run([sys.executable, "-c", PROGRAM.format(gamma=gamma)], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(gamma=gamma)], env=env, capture_output=True, text=True, check=True
+    )
     return float(done.stdout), done.stderr
 
 

@@ -89,7 +89,9 @@ def agree(topology, semiring, shape, real=np.float64, seed=0, lengths=None):
     cost, params = data(topology, semiring, shape, real, seed)
     ours = dp.compile(topology, semiring)(cost, lengths, params)
     oracle = dp.compile(topology, semiring, engine="reference")
-    true = oracle({k: v.astype(float) for k, v in cost.items()} if isinstance(cost, dict) else cost.astype(float), lengths, params)
+    true = oracle(
+        {k: v.astype(float) for k, v in cost.items()} if isinstance(cost, dict) else cost.astype(float), lengths, params
+    )
     tolerance = dict(rtol=TIGHT[real], atol=TIGHT[real])
     np.testing.assert_allclose(ours.total, true.total, **tolerance)
     np.testing.assert_allclose(ours.accumulated_cost, true.accumulated_cost, **tolerance)
@@ -150,7 +152,9 @@ def test_edges_with_a_longer_lattice_and_longer_steps(n, m):
     agree(TOPOLOGIES["slow_rows"](), SEMIRINGS["softmin"], (2, n, m))
 
 
-@pytest.mark.parametrize("name, semiring", [("weighted", "softmin"), ("two_states", "softmin"), ("affine_gap_planes", "tropical")])
+@pytest.mark.parametrize(
+    "name, semiring", [("weighted", "softmin"), ("two_states", "softmin"), ("affine_gap_planes", "tropical")]
+)
 def test_padding_is_never_read(name, semiring):
     t, s = TOPOLOGIES[name](), SEMIRINGS[semiring]
     cost, params = data(t, s, (3, 40, 20), np.float64, 1)

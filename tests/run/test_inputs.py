@@ -126,7 +126,9 @@ def test_infinite_costs_forbid(semiring, engine):
 
 @pytest.mark.parametrize("engine", ["cpu", "reference"])
 def test_infinite_weights_and_penalties_forbid(engine):
-    t = dp.Topology([dp.Step(1, 0, weight=dp.Param("v", axes="n")), dp.Step(0, 1, penalty=dp.Param("h", axes="m")), dp.Step(1, 1)])
+    t = dp.Topology(
+        [dp.Step(1, 0, weight=dp.Param("v", axes="n")), dp.Step(0, 1, penalty=dp.Param("h", axes="m")), dp.Step(1, 1)]
+    )
     solver = dp.compile(t, dp.Softmin(0.5), engine=engine)
     cost = np.random.default_rng(0).random((4, 5))
     cost[2, 2], cost[1, 3] = np.inf, 0.0

@@ -146,10 +146,14 @@ def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, states, lan
 @njit(**_options)
 def ends_before(end_n, item, row, begin):
     """The first end, from `begin` on, that does not lie above `row`; ends stand in row order."""
-    e = begin
-    while e < end_n.shape[1] and end_n[item, e] < row:
-        e += 1
-    return e
+    low, high = begin, end_n.shape[1]
+    while low < high:
+        middle = (low + high) // 2
+        if end_n[item, middle] < row:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @njit(**_options)

@@ -1,0 +1,62 @@
+"""Schedules follow from the steps; cells carry no more work than they must."""
+
+import pytest
+
+import dpsemiring as dp
+from dpsemiring.algebra.expr import postorder
+from dpsemiring.lower.build import build
+from dpsemiring.lower.plan import Wanted, make_plan
+from dpsemiring.lower.schedule import schedule
+
+
+def of(*steps):
+    return schedule(build(dp.Topology([dp.Step(*s) for s in steps]), dp.Tropical))
+
+
+@pytest.mark.parametrize(
+    "steps, kind, halo, margin",
+    [
+        ([(1, 1), (1, 0), (0, 1)], "skewed", 1, 1),
+        ([(1, 0), (1, 1), (1, 2)], "rows", 1, 2),
+        ([(2, 1), (1, 2), (1, 1)], "rows", 2, 2),
+        ([(0, 1)], "skewed", 0, 1),
+        ([(1, 0), (0, 3), (2, 0)], "skewed", 2, 3),
+        ([(40, 1), (0, 1)], "skewed", 40, 1),
+    ],
+)
+def test_schedule_from_steps(steps, kind, halo, margin):
+    s = of(*steps)
+    assert (s.kind, s.halo, s.margin) == (kind, halo, margin)
+    assert s.height >= s.halo
+    for dn, dm in steps:
+        assert s.delay(dn, dm) >= 1, "no cell needs another of its own time"
+        assert s.shift(dn, dm) >= 0
+
+
+def test_states_are_ordered_by_steps_within_a_cell():
+    inside = [("c", "b"), ("b", "a")]
+    steps = [dp.Step(0, 0, terms=(), source=s, target=t) for s, t in inside] + [dp.Step(1, 1, source="a", target="c")]
+    t = dp.Topology(steps, states=("a", "b", "c"))
+    assert t.state_order() == ("c", "b", "a")
+    assert [build(t, dp.Tropical).state_names[k] for k in build(t, dp.Tropical).order] == ["c", "b", "a"]
+
+
+def operations(cell):
+    return [n.op for n in postorder(cell.roots) if n.args and n.op not in ("stop", "envelope")]
+
+
+def test_a_softmin_cell_has_one_exponential_for_each_step():
+    plan = make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32")
+    inner = operations(plan.forward(starts=False))
+    assert inner.count("exp") == 3 and inner.count("log") == 1
+    assert operations(plan.forward(starts=True)).count("exp") == 4
+    back = operations(plan.backward(False, Wanted((0,))))
+    assert back.count("exp") == 3 and back.count("log") == 0 and back.count("div") <= 2  # one by gamma is hoisted
+
+
+def test_guards_are_left_out_where_ranges_show_them_superfluous():
+    """A hard minimum needs none at all: +inf is its neutral element and absorbs."""
+    plan = make_plan(build(dp.topologies.dtw(), dp.Tropical), "float32")
+    assert sorted(operations(plan.forward(starts=False))) == ["add"] * 3 + ["minimum"] * 2
+    softmin = make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32")
+    assert operations(softmin.forward(starts=False)).count("where") == 1  # the cell that no path reaches
