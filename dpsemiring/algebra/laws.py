@@ -222,12 +222,12 @@ class _Trial:
             return True
         if len(x) == 1:
             return False
-        x, y = self.numbers.decode(x), self.numbers.decode(y)
-        return all(_close(x[n], y[n], 0.0) for n in x)
+        one, other = self.numbers.decode(x), self.numbers.decode(y)
+        return all(_close(one[n], other[n], 0.0) for n in one)
 
 
 def _close(a, b, size):
-    return a == b or math.isfinite(a - b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b), size)
+    return a == b or (math.isfinite(a - b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b), size))
 
 
 def _associative(s: Numbers, a, b, c):

@@ -170,7 +170,11 @@ class Result:
         some = (chosen >= 0) & ~self._problem.nan
         at = np.where(some, chosen, 0)
         places = (np.where(some, x[items, at], -1) for x in (ends.n, ends.m, ends.state)) if len(items) else [items] * 3
-        return self._solver.engine.paths(self._run, *places)
+        paths = self._solver.engine.paths(self._run, *places)
+        for b in np.flatnonzero(some):
+            if not len(paths[b]):
+                raise RuntimeError(f"path: none of the candidates of a cell of item {b} has its value; please report this")
+        return paths
 
     @property
     def path(self):

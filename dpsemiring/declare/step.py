@@ -109,11 +109,12 @@ class Step:
             )
         if isinstance(where, Param) and where.shape:
             raise TypeError(f"{what}: where takes a Param without shape")
-        for field, value in (
-            ("dn", dn), ("dm", dm), ("weight", weight), ("penalty", number(penalty, f"{what}: penalty")),
-            ("terms", terms), ("where", where), ("source", source), ("target", target),
-        ):  # fmt: skip
-            object.__setattr__(self, field, value)
+        given = {
+            "dn": dn, "dm": dm, "weight": weight, "penalty": number(penalty, f"{what}: penalty"), "terms": terms,
+            "where": where, "source": source, "target": target,
+        }  # fmt: skip
+        for field, content in given.items():
+            object.__setattr__(self, field, content)
 
     @property
     def title(self) -> str:

@@ -4,7 +4,6 @@
 // typedefs and macros in it cost nothing.
 #pragma once
 
-#include <tuple>
 #include <utility>
 
 namespace emulation {
@@ -33,12 +32,16 @@ T argument(int index) {
     }
 }
 
+// No tuple: for a kernel of sixty parameters one costs the compiler more than the kernel.
+template <class... A>
+void launch_with(void (*kernel)(A...), std::remove_cv_t<A>... arguments) {
+    auto thread = [&] { kernel(arguments...); };
+    run_grid([](void* closure) { (*static_cast<decltype(thread)*>(closure))(); }, &thread);
+}
 template <class... A, std::size_t... I>
 void launch(void (*kernel)(A...), std::index_sequence<I...>) {
     check_argument_count(sizeof...(A));
-    std::tuple<std::remove_cv_t<A>...> arguments{argument<std::remove_cv_t<A>>(I)...};
-    auto thread = [&] { std::apply(kernel, arguments); };
-    run_grid([](void* closure) { (*static_cast<decltype(thread)*>(closure))(); }, &thread);
+    launch_with(kernel, argument<std::remove_cv_t<A>>(I)...);
 }
 template <class... A>
 void launch(void (*kernel)(A...)) {
