@@ -19,6 +19,9 @@ lint: .venv/ready
 golden: .venv/ready
 	.venv/bin/python -m pytest tests/lower tests/cuda -k golden --update-golden
 
+benchmark: .venv-benchmark/ready
+	.venv-benchmark/bin/python benchmarks/softdtw.py --json build/benchmark.json
+
 .venv/ready: requirements/test.txt requirements/recording.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) -r requirements/test.txt
@@ -33,5 +36,12 @@ golden: .venv/ready
 	.venv-demo/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+.venv-benchmark/ready: benchmarks/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-benchmark
+	.venv-benchmark/bin/python $(PIP) hatchling==1.33.0 -r benchmarks/requirements.txt
+	.venv-benchmark/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	mkdir -p build
+	touch $@
+
 clean:
-	rm -rf .venv .venv-demo build
+	rm -rf .venv .venv-demo .venv-benchmark build

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dpsemiring.algebra import numeric
-from dpsemiring.algebra.expr import Node, postorder, value_of
+from dpsemiring.algebra.expr import Node, postorder, remembered, value_of
 
 _NEUTRAL = {"reduce_sum": 0, "reduce_min": np.inf, "reduce_max": -np.inf, "threshold": -np.inf}
 _REDUCE = {
@@ -28,9 +28,12 @@ def evaluate(roots: list[Node], leaves: dict[Node, object], live=None) -> list[n
     """
     value: dict[int, object] = {}
     with np.errstate(all="ignore"):
-        for node in postorder(roots):
+        for node in _order(tuple(roots)):
             value[id(node)] = _one(node, [value[id(a)] for a in node.args], leaves, live)
     return [np.asarray(value[id(r)]) for r in roots]
+
+
+_order = remembered(postorder)
 
 
 def _one(node, args, leaves, live):
@@ -60,6 +63,7 @@ def _neutral(op, dtype):
     return _NEUTRAL[op]
 
 
-def sorts(roots: list[Node]) -> bool:
+@remembered
+def sorts(roots: tuple[Node, ...]) -> bool:
     """Whether the graph depends on the order of its terms by size."""
     return any(n.op in ("sort", "unsort", "cumsum", "suffix_sum") for n in postorder(roots))

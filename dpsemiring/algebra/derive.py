@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from dpsemiring.algebra.expr import AXIS_OPS, INT, REAL, Node, make, postorder
+from dpsemiring.algebra.expr import AXIS_OPS, INT, REAL, Node, make, postorder, remembered
 
 LN2 = math.log(2.0)
 
@@ -73,7 +73,12 @@ def vjp(outputs: list[tuple[Node, Node]], wanted: list[Node]) -> list[Node | Non
 
     None where nothing depends on the leaf. Integers and conditions are locally constant.
     """
-    order = postorder([n for n, _ in outputs])
+    return _vjp(tuple(n for n, _ in outputs), tuple(g for _, g in outputs), tuple(wanted))
+
+
+@remembered
+def _vjp(roots: tuple[Node, ...], bars: tuple[Node, ...], wanted: tuple[Node, ...]) -> list[Node | None]:
+    order = postorder(roots)
     needed: set[int] = {id(w) for w in wanted}
     for node in order:
         if any(id(a) in needed for a in node.args):
@@ -87,7 +92,7 @@ def vjp(outputs: list[tuple[Node, Node]], wanted: list[Node]) -> list[Node | Non
             g = make("reduce_sum", g)
         flow[id(node)] = g if id(node) not in flow else flow[id(node)] + g
 
-    for node, g in outputs:
+    for node, g in zip(roots, bars):
         collect(node, g)
     for node in reversed(order):
         g = flow.get(id(node))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import threading
-from functools import reduce
+from functools import reduce, wraps
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -377,6 +377,28 @@ def vanishes(node: Node, condition: Node) -> bool:
         a, b = node.args
         return any(vanishes(x, condition) and y.op == "const" and math.isfinite(value_of(y)) for x, y in ((a, b), (b, a)))
     return False
+
+
+def remembered(function):
+    """Keep the results of a function of nodes: graphs are evaluated at every call and change at none.
+
+    The key is made of identities, for `==` on nodes builds a condition; the nodes are kept, so that no other
+    takes over the identity of one.
+    """
+    kept: dict[tuple, tuple] = {}
+
+    @wraps(function)
+    def lookup(*groups):
+        key = tuple(tuple(map(id, group)) for group in groups)
+        found = kept.get(key)
+        if found is None:
+            if len(kept) > 4096:
+                kept.clear()
+            found = kept[key] = (groups, function(*groups))
+        return found[1]
+
+    lookup.forget = kept.clear
+    return lookup
 
 
 def postorder(roots) -> list[Node]:

@@ -133,6 +133,9 @@ def check(
     >>> print(findings["associative"])  # doctest: +ELLIPSIS
     associative: not stated, refuted; with a = ..., b = ..., c = ..., gamma = 1: sum(a, b, c) = ..., but sum(...) = ...
     """
+    if not isinstance(semiring, Semiring):
+        hint = f"; call it: dp.{semiring.__name__}(...)" if callable(semiring) else ""
+        raise TypeError(f"laws.check: a dp.Semiring is expected, found {type(semiring).__name__}{hint}")
     rng = np.random.default_rng(seed)
     tried = dict.fromkeys(LAWS, 0)
     found: dict[str, Counterexample] = {}

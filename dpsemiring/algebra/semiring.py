@@ -164,7 +164,7 @@ class Semiring:
 
     def __repr__(self):
         inside = ", ".join(f"{k}={v!r}" for k, v in self.params.items())
-        return f"{self.name}({inside})"
+        return f"{self.name}({inside})" if inside else self.name
 
     @cached_property
     def trace(self) -> Trace:

@@ -93,6 +93,8 @@ class Result:
                 flow = self.marginals[plane] if self._problem.as_dict else self.marginals
                 return sources.gradient(source, name, flow)
         known = [*self._solver.params, *(n for s in self._problem.sources.values() for n in sources.inputs(s))]
+        if name in self._problem.planes:
+            raise KeyError(f"grad: {name!r} is a plane of the cost; its derivative is result.marginals")
         raise KeyError(f"grad: no parameter is named {name!r}; there are {', '.join(known) or 'none'}")
 
     def _param_gradient(self, name):

@@ -75,7 +75,9 @@ class _Sites:
         the derivative.
         """
         if isinstance(penalty, float) and penalty == -self.forbid:
-            raise ValueError(f"a penalty is {penalty:+}; over this semiring {self.forbid:+} forbids, and {penalty:+} has no meaning")
+            raise ValueError(
+                f"a penalty is {penalty:+}; over this semiring {self.forbid:+} forbids a step, and {penalty:+} has no meaning"
+            )
         total = None if penalty == 0.0 else self.number(penalty)
         for t in terms:
             cost = site_leaf(self.index(Site("cost", t.plane, at=t.at)))

@@ -3,7 +3,7 @@
     S V          accumulated values, by component       W w      sites that vary from cell to cell, by number
     B start      places of starts                       x p_     numbers of one item: sites, the semiring's parameters
     G            flows to earlier cells                 A E      what flows to the ends, and into a state
-    dW dp_ dO    what flows to a site, to a parameter, the occupancy
+    dW dp dO     what flows to a site, to a parameter, the occupancy
 
 A target adds how these are laid out, loaded and stored, and the text of each operation.
 """
@@ -27,13 +27,13 @@ class Kernel:
         self.S = [f"S{c}" for c in self.components]
         self.W = [f"W{i}" for i in plan.cell_sites]
         self.B = [f"B{i}" for i in range(len(plan.patterns))]
-        self.U = [f"x{i}" for i in plan.item_sites] + [f"p_{n}" for n in plan.params]
+        self.U = [f"x{i}" for i in plan.item_sites] + [parameter(plan, n) for n in plan.params]
 
     def leaf(self, node: Node) -> str:
         """The name of a leaf of a cell."""
         name = node.payload
         if name.startswith("p."):
-            return f"p_{name[2:]}"
+            return parameter(self.plan, name[2:])
         if name.startswith("site"):
             i = int(name[4:])
             return f"x{i}" if i in self.plan.item_sites else f"w{i}"
@@ -52,12 +52,13 @@ class Kernel:
 
     def outputs(self, wanted: Wanted) -> list[str]:
         """The results of a backward pass."""
-        out = [f"dW{i}" for i in wanted.sites] + ([f"dp_{n}" for n in self.plan.params] if wanted.params else [])
-        return out + (["dO"] if wanted.occupancy else [])
+        params = [f"d{parameter(self.plan, name)}" for name in self.plan.params] if wanted.params else []
+        return [f"dW{i}" for i in wanted.sites] + params + (["dO"] if wanted.occupancy else [])
 
     def results(self, cell: Cell) -> dict[str, Node]:
         """What a cell adds to the results, of those that it adds to."""
-        found = {f"dW{i}": root for i, root in cell.sites.items()} | {f"dp_{n}": root for n, root in cell.params.items()}
+        found = {f"dW{i}": root for i, root in cell.sites.items()}
+        found |= {f"d{parameter(self.plan, name)}": root for name, root in cell.params.items()}
         return found if cell.occupancy is None else found | {"dO": cell.occupancy}
 
     def site_of(self, out: str) -> int | None:
@@ -66,11 +67,16 @@ class Kernel:
 
     def summed(self, out: str) -> bool:
         """Whether a result is one number for the item."""
-        return out.startswith("dp_") or self.site_of(out) in self.plan.item_sites
+        return out.startswith("dp") or self.site_of(out) in self.plan.item_sites
 
     def outside(self, site: Site) -> float:
         """What is read outside a site's extents."""
         return self.plan.recurrence.semiring.forbid if site.role == "cost" else 0.0
+
+
+def parameter(plan: Plan, name: str) -> str:
+    """A parameter of the semiring in the text; by its number where a compiler might not take its letters."""
+    return f"p_{name}" if name.isascii() else f"p{plan.params.index(name)}"
 
 
 def variant(base: str, starts: bool) -> str:

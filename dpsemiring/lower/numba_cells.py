@@ -7,7 +7,8 @@ holds the operations that the text is written in.
 from __future__ import annotations
 
 from dpsemiring.algebra.expr import BOOL, INT
-from dpsemiring.lower.cell import Cell, Flow
+from dpsemiring.lower.cell import Cell
+from dpsemiring.lower.kernel import Kernel, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import Code, Writer, literal
 
@@ -16,40 +17,18 @@ _NAMES = {"and": "both", "or": "either", "not": "negate", "abs": "absolute"}
 _CONTRACTED = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
 
 
-def variant(base: str, starts: bool) -> str:
-    """The name of a sweep over a block with or without start cells."""
-    return f"{base}_starts" if starts else base
-
-
-class Sweeps:
-    """The sweeps over one block, and the names and geometry that all functions of a module share."""
+class Sweeps(Kernel):
+    """The sweeps over one block, and the geometry of its flat buffers."""
 
     def __init__(self, plan: Plan):
-        self.plan, s = plan, plan.schedule
-        self.skewed = s.kind == "skewed"
-        self.states = len(plan.recurrence.states)
+        super().__init__(plan)
         self.vector = VECTOR[plan.real]
-        self.delay, self.pad = s.max_delay, s.max_shift
-        self.components = range(len(plan.kinds))
-        self.S = [f"S{c}" for c in self.components]
-        self.W = [f"W{i}" for i in plan.cell_sites]
-        self.B = [f"B{i}" for i in range(len(plan.patterns))]
-        self.U = [f"x{i}" for i in plan.item_sites] + [f"p_{n}" for n in plan.params]
+        self.delay, self.pad = plan.schedule.max_delay, plan.schedule.max_shift
         self.w = Writer()
 
     def op(self, name: str) -> str:
         name = _NAMES.get(name, name)
         return name if self.plan.exact else _CONTRACTED.get(name, name)
-
-    def leaf(self, node) -> str:
-        """The name of a leaf in the text; the statements that load it come from `loads`."""
-        name = node.payload
-        if name.startswith("p."):
-            return f"p_{name[2:]}"
-        if name.startswith("site"):
-            i = int(name[4:])
-            return f"x{i}" if i in self.plan.item_sites else f"w{i}"
-        return name.replace("@", "_").replace(",", "_")
 
     def code(self, cell: Cell) -> Code:
         return Code(cell.roots, self.leaf, self.plan.is_shared)
@@ -131,10 +110,6 @@ class Sweeps:
 
     # --- sweeping back ------------------------------------------------------------------------------
 
-    def flow_name(self, key: tuple[Flow, int]) -> str:
-        flow, c = key
-        return f"G{flow.dn}_{flow.dm}_{flow.state}_{c}"
-
     def retreat(self, starts: bool, wanted: Wanted) -> None:
         cell = self.plan.backward(starts, wanted)
         code = self.code(cell)
@@ -152,7 +127,7 @@ class Sweeps:
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
                     w("i = t * lanes + q", "g = t * after + q")
-                    self.inflow(cell, keys)
+                    self.inflow(cell)
                     self.loads(code, cell, "load")
                     self.statements(code)
                     written = self.written(cell, code, outs)
@@ -163,7 +138,7 @@ class Sweeps:
                     for name, target in written:
                         w(target.format(name))
 
-    def inflow(self, cell: Cell, keys) -> None:
+    def inflow(self, cell: Cell) -> None:
         """E of each state: the seed at an end, and the flows out of later cells."""
         w = self.w
         for leaf, (k, c) in cell.inflows.items():
@@ -171,13 +146,11 @@ class Sweeps:
             w(f"{e} = none")
             with w.block("if seeded:"):
                 w(f"{e} = load(A{c}, (t * {self.states} + {k}) * lanes + q)")
-            for key in keys:
-                flow, component = key
-                if (flow.state, component) == (k, c):
-                    delay = self.plan.schedule.delay(flow.dn, flow.dm)
-                    shift = self.plan.schedule.shift(flow.dn, flow.dm)
-                    at = f"g + {delay} * after + {shift}".replace(" + 0 * after", "").replace(" + 0", "")
-                    w(f"{e} = fadd({e}, load({self.flow_name(key)}, {at}))")
+            for key in self.flows_into(k, c):
+                delay = self.plan.schedule.delay(key[0].dn, key[0].dm)
+                shift = self.plan.schedule.shift(key[0].dn, key[0].dm)
+                at = f"g + {delay} * after + {shift}".replace(" + 0 * after", "").replace(" + 0", "")
+                w(f"{e} = fadd({e}, load({self.flow_name(key)}, {at}))")
 
     def written(self, cell: Cell, code: Code, outs: list[str]) -> list[tuple[str, str]]:
         """(local name, statement that stores it) for each result of a backward cell."""
@@ -186,12 +159,9 @@ class Sweeps:
             root = cell.flows.get(key)
             w(f"f{len(found)} = {'none' if root is None else code[root]}")
             found.append((f"f{len(found)}", f"store({self.flow_name(key)}, g, {{}})"))
-        results = [(f"dW{i}", root) for i, root in cell.sites.items()] + [(f"dp_{n}", root) for n, root in cell.params.items()]
-        if cell.occupancy is not None:
-            results.append(("dO", cell.occupancy))
-        given = dict(results)
+        results = self.results(cell)
         for out in outs:
-            root = given.get(out)
+            root = results.get(out)
             name = f"f{len(found)}"
             w(f"{name} = {'none' if root is None else code[root]}")
             if self.summed(out):
@@ -199,14 +169,3 @@ class Sweeps:
             else:
                 found.append((name, f"store({out}, i, {{}})"))
         return found
-
-    def outputs(self, wanted: Wanted) -> list[str]:
-        out = [f"dW{i}" for i in wanted.sites] + ([f"dp_{n}" for n in self.plan.params] if wanted.params else [])
-        return out + (["dO"] if wanted.occupancy else [])
-
-    def summed(self, out: str) -> bool:
-        """Whether a result is one number for the item, so that lanes keep sums."""
-        return out.startswith("dp_") or (out.startswith("dW") and int(out[2:]) in self.plan.item_sites)
-
-    def seeds(self) -> list[str]:
-        return [f"A{c}" for c, kind in enumerate(self.plan.kinds) if kind != INT]

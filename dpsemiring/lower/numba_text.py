@@ -8,7 +8,8 @@ border.
 from __future__ import annotations
 
 from dpsemiring.algebra.expr import INT
-from dpsemiring.lower.numba_cells import Sweeps, variant
+from dpsemiring.lower.kernel import arc_tables, variant
+from dpsemiring.lower.numba_cells import Sweeps
 from dpsemiring.lower.plan import Plan, Wanted
 
 _HEADER = '''"""Emitted by dpsemiring; do not edit.
@@ -68,7 +69,7 @@ class Drivers(Sweeps):
         w(f"n0 = j * {s.height}", f"rows = min({s.height}, length - n0)", f"times = time_count(rows, cols, {self.skewed})")
         for i in p.cell_sites:
             site = r.sites[i]
-            outside = self.value_of_outside(site)
+            outside = self.value_text(self.outside(site))
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
             w(f"stage(W{i}, a{i}, b, n0, rows, cols, {site.at[0]}, {site.at[1]}, {n}, {m}, {outside}, lanes, {self.skewed})")
         for c, z in enumerate(r.semiring.trace.zero):
@@ -88,9 +89,6 @@ class Drivers(Sweeps):
         if not p.always_starts:
             with w.block("else:"):
                 w(f"advance({', '.join([*self.S, *self.W])}, {rest})")
-
-    def value_of_outside(self, site) -> str:
-        return self.value_text(self.plan.recurrence.semiring.forbid if site.role == "cost" else 0.0)
 
     def value_text(self, number: float) -> str:
         return {float("inf"): "INF", -float("inf"): "-INF"}.get(number, f"F({number!r})")
@@ -197,7 +195,7 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
                     elif out == "dO":
                         w(f"unstage(dO, dO_all, b, n0, rows, cols, 0, 0, length, cols, lanes, {kernel.skewed})")
                     else:
-                        i = int(out[2:])
+                        i = kernel.site_of(out)
                         site = r.sites[i]
                         place = f"{site.at[0]}, {site.at[1]}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
                         w(f"unstage({out}, {out}_all, b, n0, rows, cols, {place}, lanes, {kernel.skewed})")
@@ -207,7 +205,7 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
 def paths_text(plan: Plan, sweep: str) -> str:
     """Source of `paths`: from the chosen ends, the visited cells, states and steps, last first."""
     kernel = _begin(plan, sweep)
-    w, s, r = kernel.w, plan.schedule, plan.recurrence
+    w, s = kernel.w, plan.schedule
     cell = plan.choice()
     code = kernel.code(cell)
     w("", "", "@njit(**INNER)")
@@ -225,15 +223,8 @@ def paths_text(plan: Plan, sweep: str) -> str:
             with w.block(f"if k == {k}:"):
                 w(f"return np.int64({code[root]})")
         w("return np.int64(-1)")
-    widest = max(len(arcs) for arcs in r.states)
-    for name, get in (
-        ("ARC_DN", lambda a: a.dn),
-        ("ARC_DM", lambda a: a.dm),
-        ("ARC_SOURCE", lambda a: -1 if a.is_start else a.source),
-        ("ARC_STEP", lambda a: -1 if a.is_start else a.index),
-    ):
-        table = [[get(a) for a in arcs] + [-1] * (widest - len(arcs)) for arcs in r.states]
-        w("", f"{name} = np.array({table}, np.int64).reshape({len(table)}, {widest})")
+    for name, table in arc_tables(plan.recurrence).items():
+        w("", f"{name} = np.array({table}, np.int64).reshape({len(table)}, {len(table[0])})")
     w("", "", "@njit(**OPTIONS)")
     args = kernel.inputs() + ["from_n", "from_m", "from_k", "visited", "counts"]
     with w.block(f"def paths({', '.join(args)}):"):

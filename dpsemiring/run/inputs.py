@@ -182,8 +182,8 @@ def _given(declared, params, shape, batched, extra):
     unknown = [n for n in params if n not in declared]
     missing = [n for n in declared if n not in params]
     if unknown:
-        known = ", ".join(declared) or "none"
-        raise ValueError(f"params: unknown parameter {unknown[0]!r}; those declared are {known}")
+        known = f"those declared are {', '.join(declared)}" if declared else "none is declared"
+        raise ValueError(f"params: unknown parameter {unknown[0]!r}; {known}")
     if missing:
         p = declared[missing[0]]
         raise ValueError(f"params: {missing[0]!r} is missing; pass params={{{missing[0]!r}: {_wanted(p, shape, extra)}}}")

@@ -85,7 +85,7 @@ class Totaller:
         self.semiring, self.trace = recurrence.semiring, recurrence.semiring.trace
         self.values = [v.astype(np.int64 if k == INT else np.float64).T for v, k in zip(values, self.trace.kinds)]
         self.params = {leaf: problem.params[name] for name, leaf in self.trace.params.items()}
-        self.plain = plain or self.trace.sum is None or sorts(list(self.trace.sum))
+        self.plain = plain or self.trace.sum is None or sorts(self.trace.sum)
         self.w, self.pays = self._weights()
         self.candidates, self.live = self._candidates()
 
@@ -118,11 +118,13 @@ class Totaller:
 
     def _candidates(self):
         t = self.trace
-        encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
-        paid = evaluate(list(t.times), dict(zip(t.a + t.b, [*self.values, *encoded])) | self.params)
-        candidates = [np.where(self.pays, p, v) for p, v in zip(paid, self.values)]
+        candidates = self.values
+        if self.pays.any():
+            encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
+            paid = evaluate(list(t.times), dict(zip(t.a + t.b, [*self.values, *encoded])) | self.params)
+            candidates = [np.where(self.pays, p, v) for p, v in zip(paid, self.values)]
         live = self.ends.exist.T & ~(self.pays & (self.w == self.semiring.forbid))
-        for group in (self.values, candidates):
+        for group in (self.values, candidates)[: 1 + (candidates is not self.values)]:
             different = np.zeros(live.shape, bool)
             for v, z in zip(group, t.zero):
                 different |= v != value_of(z)
@@ -197,6 +199,8 @@ class Totaller:
     def _step_flows(self, to_terms, params):
         """Through times(value, encode(w)) where an end pays; straight to the value where it does not."""
         t = self.trace
+        if not self.pays.any():
+            return to_terms, np.zeros(self.live.shape)
         encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
         leaves = dict(zip(t.a + t.b, [*self.values, *encoded])) | dict(zip(t.bars, to_terms)) | self.params
         found = vjp(list(zip(t.times, t.bars)), [*t.a, *t.b, *t.params.values()])

@@ -11,7 +11,8 @@ alone, and shares nothing with what it witnesses. `dp.testing.strategies` holds 
 from importlib import import_module
 
 from dpsemiring.testing import samples
-from dpsemiring.testing.assertions import assert_engines_agree, assert_global_equals_recursive, assert_gradients
+from dpsemiring.testing.assertions import assert_engines_agree, assert_global_equals_recursive
+from dpsemiring.testing.differences import assert_gradients
 from dpsemiring.testing.gradients import Gradients
 from dpsemiring.testing.lattice import Arc, Lattice, unroll
 from dpsemiring.testing.paths import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +58,11 @@ class Gathering:
         `before` is None at a start.
         """
         paid = self.numbers.encode(0.0 if arc.w is None else arc.w)
-        to_before, to_paid, own = None, bars, {}
+        to_before, to_paid = None, bars
+        own: dict[str, float] = {}
         if before is not None:
-            to_before, to_paid, own = self.numbers.times_flows(before, paid, bars)
-        to_w, more = self.numbers.encode_flows(0.0 if arc.w is None else arc.w, to_paid)
+            to_before, to_paid, own = self.numbers.times_flows(before, paid, tuple(bars))
+        to_w, more = self.numbers.encode_flows(0.0 if arc.w is None else arc.w, tuple(to_paid))
         if arc.target is not None:
             self.occupancy[arc.target[:2]] += to_w
         if arc.w is None:  # nothing is paid: the candidate is `before` itself
@@ -73,7 +75,7 @@ class Gathering:
             self.params[share.name][share.index] += to_w * share.slope
         return to_before
 
-    def result(self, params: Mapping[str, object] | None, nan: bool = False) -> Gradients:
+    def result(self, params: Mapping[str, Any] | None, nan: bool = False) -> Gradients:
         """Everything gathered, in the caller's shapes; NaN throughout for an item that holds a NaN."""
         out = {}
         paying = {s.name for arc in self._payers() for s in arc}

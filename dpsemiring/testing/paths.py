@@ -206,9 +206,7 @@ def global_total(topology: Topology, semiring: Semiring, cost, lengths=None, par
     return next(iter(global_outputs(topology, semiring, cost, lengths, params, limit=limit).values()))
 
 
-def global_gradients(
-    topology: Topology, semiring: Semiring, cost, lengths=None, params=None, *, limit: int = LIMIT
-) -> Gradients:
+def global_gradients(topology: Topology, semiring: Semiring, cost, lengths=None, params=None, *, limit: int = LIMIT) -> Gradients:
     """The derivatives of `global_total`: to every cost, every Param, every cell.
 
     The derivative of the one sum gives a weight for each path; it flows back through the product along that path.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +14,16 @@ from dpsemiring.declare.param import Differs, Entry, Param
 from dpsemiring.declare.topology import Topology
 from dpsemiring.testing.reading import as_planes, declared_params, main_plane
 
+KINDS = ("uniform", "ties", "holes")
+
 
 @dataclass(frozen=True)
 class Problem:
     """The arguments of a solver's call."""
 
-    cost: object
+    cost: Any
     lengths: tuple | None
-    params: dict[str, object]
+    params: Mapping[str, Any]
 
     @property
     def arguments(self) -> tuple:
@@ -57,6 +60,7 @@ def roles(topology: Topology, semiring: Semiring) -> dict[str, str]:
             found[where.param.name].add("label")
         elif where is not None:
             found[where.name].add("mask")
+        value: Any
         for value, role in [(payer.penalty, "penalty"), *((t.weight, "weight") for t in payer.terms)]:
             value = value.param if isinstance(value, Entry) else value
             if isinstance(value, Param):
@@ -124,7 +128,7 @@ def random_problem(
     """
     names = topology.planes()
     lead = () if batch is None else (batch,)
-    main = main_plane(dict.fromkeys(names))
+    main = main_plane(names)
     planes = {}
     for name in names:
         longer = (0, 0) if name == main else topology.extra
@@ -150,3 +154,14 @@ def as_float(problem: Problem, dtype) -> Problem:
     cost = problem.cost
     cast = {k: np.asarray(v, dtype) for k, v in cost.items()} if isinstance(cost, Mapping) else np.asarray(cost, dtype)
     return replace(problem, cost=cast)
+
+
+def describe(problem: Problem, topology: Topology) -> str:
+    """A problem and its topology, for a message that can be copied into a test."""
+    planes = as_planes(topology, problem.cost)
+    n, m = planes[main_plane(planes)].shape[-2:]
+    lines = [f"on a lattice for {n} x {m} costs:"]
+    given = [(name, a.tolist()) for name, a in planes.items()]
+    given += [(f"params[{name!r}]", np.asarray(v).tolist()) for name, v in problem.params.items()]
+    lines += [f"  {name} = {value}" for name, value in given]
+    return "\n".join([*lines, *([] if problem.lengths is None else [f"  lengths = {problem.lengths}"]), "of", str(topology)])

@@ -6,8 +6,9 @@ Written for reading, from the declaration alone: no engine's code is used here, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,9 +51,11 @@ def declared_params(topology: Topology, semiring: Semiring | None = None) -> dic
     return found
 
 
-def semiring_values(semiring: Semiring, params: Mapping[str, object] | None) -> dict[str, float]:
+def semiring_values(semiring: Semiring, params: Mapping[str, Any] | None) -> dict[str, float]:
     """The semiring's parameters by their own names, as numbers for one item."""
     out = {}
+    own: str
+    value: Any
     for own, value in semiring.params.items():
         if isinstance(value, Param):
             value = np.asarray(_given(params, value.name), float)
@@ -73,7 +76,7 @@ def as_planes(topology: Topology, cost) -> dict[str, np.ndarray]:
     return {name: np.asarray(_array(value), float) for name, value in cost.items()}
 
 
-def main_plane(planes: Mapping[str, np.ndarray]) -> str:
+def main_plane(planes: Mapping[str, object] | Sequence[str]) -> str:
     """The plane whose shape is that of the problem: the one named cost, otherwise the first."""
     return "cost" if "cost" in planes else next(iter(planes))
 

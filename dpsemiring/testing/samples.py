@@ -16,9 +16,7 @@ def _plus(a, b, p):
 
 def longest() -> Semiring:
     """The greatest score; -inf forbids."""
-    return Semiring(
-        "longest", -math.inf, 0.0, lambda terms, p: ops.max(terms), _plus, laws=ALL_LAWS, forbid=-math.inf
-    )
+    return Semiring("longest", -math.inf, 0.0, lambda terms, p: ops.max(terms), _plus, laws=ALL_LAWS, forbid=-math.inf)
 
 
 def log_scores() -> Semiring:

@@ -1,9 +1,9 @@
 """Hypothesis strategies for declarations, semirings and data. The one module here that imports hypothesis.
 
-    @given(data())
-    def test_mine(data):
-        topology = data.draw(topologies())
-        problem = data.draw(ragged_batches(topology, dp.Tropical))
+@given(data())
+def test_mine(data):
+    topology = data.draw(topologies())
+    problem = data.draw(ragged_batches(topology, dp.Tropical))
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def _mostly(usual, unusual) -> SearchStrategy:
 def _terms(draw, planes, params, at_most=2):
     weights = st.sampled_from([1.0, 1.0, 2.0, 0.5, 0.0, *(WEIGHTS if params else ())])
     offsets = st.tuples(st.integers(-2, 1), st.integers(-2, 1)) | st.just((0, 0)) | st.just((0, 0))
-    return tuple(
-        Term(draw(st.sampled_from(planes)), draw(offsets), draw(weights)) for _ in range(draw(st.integers(0, at_most)))
-    )
+    return tuple(Term(draw(st.sampled_from(planes)), draw(offsets), draw(weights)) for _ in range(draw(st.integers(0, at_most))))
 
 
 def _penalties(params):
@@ -87,7 +85,7 @@ def topologies(draw, params: bool = True, max_states: int = 3, max_steps: int = 
     max_states, max_steps : int
     """
     count = draw(st.integers(1, max_states))
-    states = tuple("abc"[:count]) if count > 1 else (None,)
+    states: tuple = tuple("abc"[:count]) if count > 1 else (None,)
     planes = draw(st.sampled_from([("cost",), ("cost",), ("cost", "other")]))
     steps = draw(st.lists(_steps(states, planes, params), min_size=1, max_size=max_steps))
     moves = st.lists(st.sampled_from([(1, 0), (0, 1), (1, 1)]), max_size=2, unique=True)
@@ -146,7 +144,7 @@ def ragged_batches(
     shape = tuple(draw(st.integers(1, most)) for most in max_shape)
     lengths = tuple(np.array([draw(st.integers(1, most)) for _ in range(batch)]) for most in shape)
     names = topology.planes()
-    main = main_plane(dict.fromkeys(names))
+    main = main_plane(names)
     planes = {}
     for name in names:
         longer = [0 if name == main else draw(st.integers(0, x)) for x in topology.extra]

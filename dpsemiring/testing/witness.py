@@ -1,7 +1,7 @@
 """The recursion, top down over an explicit list of arcs: for a sum that is not associative, the definition.
 
-    D(node) = sum( times(D(source), encode(w)) for every arc into the node, in their fixed order )
-    total   = decode( sum( times(D(node), encode(w)) for every end ) )
+D(node) = sum( times(D(source), encode(w)) for every arc into the node, in their fixed order )
+total   = decode( sum( times(D(node), encode(w)) for every end ) )
 """
 
 from __future__ import annotations

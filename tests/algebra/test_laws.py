@@ -112,6 +112,11 @@ def test_wrong_parameters_are_refused(params, message):
         dp.laws.check(dp.Softmin(1.0), params=params)
 
 
+def test_a_semiring_that_was_not_made_is_refused():
+    with pytest.raises(TypeError, match=r"call it: dp\.Softmin\(\.\.\.\)"):
+        dp.laws.check(dp.Softmin)
+
+
 def test_the_sampled_temperature_matters():
     """At 100 gamma no random triple exposes sparsemin: samples are scaled with gamma."""
     numbers, rng = Numbers(dp.Sparsemin(1e-3)), np.random.default_rng(0)

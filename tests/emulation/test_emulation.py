@@ -19,10 +19,8 @@ from dpsemiring.testing.emulation import (
     missing_cuda_compiler,
 )
 
-needs_gxx = pytest.mark.skipif(missing_compiler() is not None, reason=str(missing_compiler()))
-needs_cuda_compiler = pytest.mark.skipif(
-    missing_cuda_compiler() is not None, reason=str(missing_cuda_compiler())
-)
+needs_gxx = pytest.mark.emulation
+needs_cuda_compiler = pytest.mark.nvidia
 
 # One text, so that each mode costs one run of the compiler.
 TEXT = r"""
@@ -488,10 +486,7 @@ class TestFaults:
     )
     def test_missing_barrier_is_exposed_by_an_order(self, emulate, kernel, more):
         cost = make_cost(20, 96)
-        right = [
-            np.array_equal(run_wavefront(emulate(), kernel, cost, order, *more), wavefront(cost))
-            for order in ORDERS
-        ]
+        right = [np.array_equal(run_wavefront(emulate(), kernel, cost, order, *more), wavefront(cost)) for order in ORDERS]
         assert not any(right)
 
     def test_missing_barrier_that_the_ascending_order_hides(self, emulate):
@@ -603,9 +598,6 @@ def test_what_is_missing_is_said(monkeypatch):
 
 
 def test_import_needs_numpy_alone():
-    program = (
-        "import sys, dpsemiring.testing.emulation\n"
-        "print(*{'numba', 'cupy', 'cupy_backends', 'torch'} & set(sys.modules))"
-    )
+    program = "import sys, dpsemiring.testing.emulation\nprint(*{'numba', 'cupy', 'cupy_backends', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -55,7 +55,7 @@ REFUSED = {
     "length 0": (lambda: DTW(C, (4, [3, 0])), ValueError, "item 1 has length 0 along m"),
     "an empty cost": (lambda: DTW(np.ones((0, 3))), ValueError, "item 0 has length 0 along n"),
     "a missing parameter": (lambda: WEIGHTED(C, params={"gamma": 1.0}), ValueError, r"'w': an array \(2, 3\)"),
-    "an unknown parameter": (lambda: DTW(C, params={"w": 1}), ValueError, "unknown parameter 'w'; those declared are none"),
+    "an unknown parameter": (lambda: DTW(C, params={"w": 1}), ValueError, "unknown parameter 'w'; none is declared"),
     "a parameter of the wrong shape": (
         lambda: WEIGHTED(C, params={"gamma": 1.0, "w": np.ones((3, 2))}),
         ValueError,
@@ -69,7 +69,7 @@ REFUSED = {
     "a parameter of strings": (lambda: WEIGHTED(C, params={"gamma": "x", "w": np.ones((2, 3))}), TypeError, "real numbers"),
     "labels that are no whole numbers": (lambda: CTC(C, params={"labels": np.ones((2, 3))}), TypeError, "whole numbers"),
     "labels out of range": (
-        lambda: CTC(-dp.costs.gather(np.zeros((2, 4, 5)), np.array([[0, 1, 0], [0, 5, 0]])), params={"labels": np.zeros((2, 3), int)}),
+        lambda: CTC(-dp.costs.gather(np.zeros((2, 4, 5)), [[0, 1, 0], [0, 5, 0]]), params={"labels": np.zeros((2, 3), int)}),
         ValueError,
         "label 5 of item 1 at column 1 is outside 0 .. 4",
     ),

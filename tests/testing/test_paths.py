@@ -50,7 +50,7 @@ def test_edit_lattices_have_delannoy_numbers_too():
 
 
 def test_ctc_counts():
-    """"ab" in T frames: monotone maps of T frames on 2 letters and blanks; "aa" in 2 frames has none."""
+    """ "ab" in T frames: monotone maps of T frames on 2 letters and blanks; "aa" in 2 frames has none."""
     ctc = dp.topologies.ctc()
 
     def count(labels, frames):

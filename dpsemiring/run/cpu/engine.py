@@ -52,6 +52,9 @@ def _over_items(work: Callable[[int, int], object], problem: Problem) -> None:
     cells = int(sizes[-1])
     threads = min(thread_count(), batch, max(1, cells // WORTH_A_THREAD))
     parts = min(batch, max(threads, cells // CELLS_A_CALL))
+    if parts == 1:
+        work(0, batch)
+        return
     cuts = np.searchsorted(sizes, cells * np.arange(1, parts) / parts) + 1
     bounds = np.unique(np.clip([0, *cuts, batch], 0, batch)).tolist()
     ranges = list(pairwise(bounds))

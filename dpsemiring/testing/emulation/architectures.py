@@ -122,11 +122,7 @@ def _by_nvrtc(source: str, options: Sequence[str]) -> str:
 def _nvrtc() -> ctypes.CDLL | None:
     # By hand rather than through CuPy: it is six functions, and only one part of this library may
     # import CuPy.
-    wheels = [
-        found
-        for folder in sys.path
-        for found in glob.glob(os.path.join(folder, "nvidia", "*", "lib", "libnvrtc.so*"))
-    ]
+    wheels = [found for folder in sys.path for found in glob.glob(os.path.join(folder, "nvidia", "*", "lib", "libnvrtc.so*"))]
     for name in [*sorted(wheels, reverse=True), "libnvrtc.so.13", "libnvrtc.so.12"]:
         try:
             return ctypes.CDLL(name)

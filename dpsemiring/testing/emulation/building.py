@@ -65,9 +65,7 @@ def host_text(source: str) -> str:
     """The translation unit around a text: what g++ is given."""
     # C++ has no array that is declared in a function and sized at the launch.
     text = _DYNAMIC_SHARED.sub(
-        lambda m: (
-            f"{m[1]}* const {m[2]} = ({m[1]}*)emulation::dynamic_shared;" + "\n" * m[0].count("\n")
-        ),
+        lambda m: f"{m[1]}* const {m[2]} = ({m[1]}*)emulation::dynamic_shared;" + "\n" * m[0].count("\n"),
         source,
     )
     table = "".join(f'{{"{name}", [] {{ launch({name}); }}}}, ' for name in kernel_names(source))
@@ -81,7 +79,7 @@ def host_text(source: str) -> str:
     )
 
 
-def build(source: str, *, sanitize: bool, races: bool, contract: bool) -> Path:
+def build(source: str, *, sanitize: bool, races: bool, contract: bool, optimize: bool) -> Path:
     """Path of the executable for a text, built unless the cache holds it.
 
     Raises:
@@ -98,6 +96,8 @@ def build(source: str, *, sanitize: bool, races: bool, contract: bool) -> Path:
         link += _SANITIZE
     if races:
         kernel += _RACES_KERNEL
+    if not optimize:
+        kernel.append("-O0")  # the last one counts
     # -O1 alone never looks for multiplications to fuse.
     kernel += ["-ffp-contract=fast", "-fexpensive-optimizations"] if contract else _SEPARATE
     if contract and platform.machine() in ("x86_64", "AMD64"):

@@ -1,0 +1,50 @@
+"""Golden files, and what happens to tests that need a compiler which is not there."""
+
+import difflib
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from dpsemiring.testing.emulation import missing_compiler, missing_cuda_compiler
+
+GOLDEN = Path(__file__).parent / "golden"
+
+# marker -> why its tests cannot run here, or None
+NEEDS = {"emulation": missing_compiler, "nvidia": missing_cuda_compiler}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew in place of comparing with them")
+
+
+def pytest_runtest_setup(item):
+    """Tests without their compiler are skipped; with DPSEMIRING_REQUIRE_CUDA_TESTS=1 they fail."""
+    for marker, missing in NEEDS.items():
+        if item.get_closest_marker(marker) and (reason := missing()):
+            if os.environ.get("DPSEMIRING_REQUIRE_CUDA_TESTS") == "1":
+                pytest.fail(f"{reason}, and DPSEMIRING_REQUIRE_CUDA_TESTS=1 asks for this test", pytrace=False)
+            pytest.skip(reason)
+
+
+@pytest.fixture
+def golden(request):
+    """Call `golden(name, text)`: passes if the text is that of tests/golden/<name>."""
+
+    def check(name, text):
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            return
+        test = re.sub(r"\[.*", "", request.node.nodeid)
+        mend = f"if that is meant, run: pytest {test} --update-golden"
+        if not path.exists():
+            pytest.fail(f"there is no golden file {name}; {mend}", pytrace=False)
+        kept = path.read_text(encoding="utf-8")
+        if kept != text:
+            lines = difflib.unified_diff(kept.splitlines(), text.splitlines(), f"golden/{name}", "emitted now", lineterm="")
+            pytest.fail("\n".join([*lines, "", f"the text of {name} has changed; {mend}"]), pytrace=False)
+
+    return check

@@ -1,0 +1,101 @@
+"""The CUDA text itself: what it holds, golden files, and that compilers for real GPUs take it without spilling."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cuda_cases import emulated
+
+import dpsemiring as dp
+from dpsemiring.lower import cuda_text
+from dpsemiring.lower.build import build
+from dpsemiring.lower.cuda_text import cuda_module
+from dpsemiring.lower.plan import Wanted, make_plan
+from dpsemiring.testing import samples
+from dpsemiring.testing.emulation import compile_for
+
+STRUCTURES = Path(cuda_text.__file__).with_name("cuda_strip.cuh").read_text(encoding="utf-8")
+
+
+def plan(topology, semiring, real):
+    return make_plan(build(topology, semiring), real)
+
+
+def every(p):
+    """All kernels of a plan."""
+    wanted = Wanted(tuple(i for i, site in enumerate(p.recurrence.sites) if site.role != "mask"), True, True)
+    return cuda_module(p, forward=True, backward=wanted, paths=p.exact)
+
+
+DTW, CTC, GAPS = dp.topologies.dtw, dp.topologies.ctc, dp.topologies.affine_gap
+GOLDEN = {
+    "dtw_softmin_forward.cu": lambda: cuda_module(plan(DTW(), dp.Softmin(1.0), "float32"), forward=True),
+    "dtw_softmin_backward.cu": lambda: cuda_module(plan(DTW(), dp.Softmin(1.0), "float32"), backward=Wanted((0,), True)),
+    "ctc_tropical_paths.cu": lambda: cuda_module(plan(CTC(), dp.Tropical, "float64"), paths=True),
+    "dtw_pairs_forward.cu": lambda: cuda_module(plan(DTW(), samples.mantissa_exponent(), "float64"), forward=True),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(name, golden):
+    """All but the structures, which stand in a file of their own."""
+    text = GOLDEN[name]().text
+    assert STRUCTURES in text
+    golden(name, text.replace(STRUCTURES, "// ... cuda_strip.cuh ...\n"))
+
+
+def test_the_text_depends_on_no_value_and_is_the_same_each_time():
+    texts = {every(plan(DTW(), dp.Softmin(gamma), "float32")).text for gamma in (1.0, 0.25, 1.0, dp.Param("g"))}
+    assert len(texts) == 1
+
+
+def test_what_the_text_must_not_hold():
+    for p in (plan(GAPS(), dp.Softmin(1.0), "float32"), plan(CTC(), dp.Tropical, "float64")):
+        text = every(p).text
+        assert "atomic" not in text and "#include" not in text
+        assert text.isascii()
+
+
+def test_a_hard_minimum_is_never_contracted():
+    """Every sum and product of a cell goes through functions that round."""
+    text = every(plan(dp.topologies.weighted_dtw(1.3, dp.Param("w"), 1.9), dp.Tropical, "float64")).text
+    cells = [line for line in text.splitlines() if line.strip().startswith("const F t")]
+    assert cells and not any(f" {sign} " in line.split(" = ")[1] for line in cells for sign in "+-*")
+
+
+@pytest.mark.emulation
+@pytest.mark.nvidia
+def test_names_that_a_compiler_does_not_take():
+    """Letters beyond ASCII, and a semiring whose name looks like the end of a comment."""
+    semiring = dp.Semiring(
+        'of "min" \\\n*/', dp.inf, 0.0, lambda terms, p: dp.ops.min(terms) + p["γ"] - p["γ_all"], lambda a, b, p: a + b,
+        {"γ": 1.0, "γ_all": dp.Param("größe")},
+    )  # fmt: skip
+    solver = emulated(dp.topologies.weighted_dtw(dp.Param("ß", axes="n"), 1.0, 1.0), semiring)
+    assert solver(np.ones((3, 4)), None, {"größe": 1.0, "ß": np.ones(3)}).total == 4.0
+    module = every(solver.engine.plan("float64"))
+    assert module.text.isascii()
+    compile_for(module.text, ["sm_90"])
+
+
+KERNELS = {
+    "dtw_softmin": lambda: plan(DTW(), dp.Softmin(1.0), "float32"),
+    "dtw_sparsemin": lambda: plan(DTW(), dp.Sparsemin(1.0), "float64"),
+    "ctc_tropical": lambda: plan(CTC(), dp.Tropical, "float32"),
+    "affine_gap_pairs": lambda: plan(GAPS(), samples.mantissa_exponent(), "float32"),
+}
+
+
+@pytest.mark.nvidia
+@pytest.mark.parametrize("name", KERNELS)
+def test_compiles_without_spilling(name):
+    p = KERNELS[name]()
+    costs = Wanted(tuple(i for i, site in enumerate(p.recurrence.sites) if site.role == "cost"))
+    module = cuda_module(p, forward=True, backward=costs, paths=p.exact)
+    for architecture, compiled in compile_for(module.text).items():
+        assert set(compiled.kernels) == set(module.kernels), architecture
+        assert "warning" not in compiled.log, compiled.log
+        for kernel, use in compiled.kernels.items():
+            assert use.spill_stores == use.spill_loads == use.stack_bytes == 0, (architecture, kernel, use)
+            assert use.registers <= 255
+            assert use.shared_bytes <= 1024

@@ -1,0 +1,155 @@
+"""Emitted by dpsemiring; do not edit.
+
+recurrence over Tropical()
+  D[n, m] = sum of
+    start 0 at [0, 0]: encode(cost[n, m])
+    start 1 at [0, 1]: encode(cost[n, m])
+    times(D[n-1, m], encode(cost[n, m]))
+    times(D[n-1, m-1], encode(cost[n, m]))
+    times(D[n-1, m-2], encode(cost[n, m]))   where (labels[m] differs -2)
+  total = decode of sum of
+    times(D at [-1, -1], one)
+    times(D at [-1, -2], one)
+plan
+  schedule  rows (every step has dn >= 1): lanes along m, blocks of 32 rows
+  carrier   (x: float64), exact, never contracted
+  states    one, in this order within a cell
+  memory    borders of 1 row(s) for each 32; the backward pass recomputes
+"""
+import numpy as np
+from numba import njit
+
+from dpsemiring.run.cpu.staging import *
+from dpsemiring.run.cpu.vector import *
+
+F = np.float64
+I = np.int64
+INF = F(np.inf)
+NAN = F(np.nan)
+V = 8
+OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
+INNER = {**OPTIONS, "no_cpython_wrapper": True}
+
+from sweep import advance_starts, advance
+
+
+@njit(**INNER)
+def choose(S0, W0, W1, B0, B1, k, t, q, lanes):
+    pitch = lanes + 2
+    o = (t + 1) * (1 * pitch) + 2 + q
+    i = t * lanes + q
+    k0 = F(0.0)
+    k1 = F(np.inf)
+    k2 = I(4)
+    k3 = I(-1)
+    k4 = I(3)
+    k5 = I(2)
+    k6 = I(1)
+    k7 = I(0)
+    c0 = k0
+    c1 = k1
+    c2 = k2
+    c3 = k3
+    c4 = k4
+    c5 = k5
+    c6 = k6
+    c7 = k7
+    start0 = peek(B0, i)
+    w0 = peek(W0, i)
+    D0_0_0_0 = peek(S0, o )
+    start1 = peek(B1, i)
+    D0_0_1_0 = peek(S0, o - 1 * pitch)
+    D0_0_1_1 = peek(S0, o - 1 * pitch - 1)
+    w1 = peek(W1, i)
+    D0_0_1_2 = peek(S0, o - 1 * pitch - 2)
+    t0 = ne(start0, c0)
+    t1 = where(t0, w0, c1)
+    t2 = ne(t1, c1)
+    t3 = eq(D0_0_0_0, t1)
+    t4 = both(t2, t3)
+    t5 = ne(start1, c0)
+    t6 = where(t5, w0, c1)
+    t7 = ne(t6, c1)
+    t8 = eq(D0_0_0_0, t6)
+    t9 = both(t7, t8)
+    t10 = add(D0_0_1_0, w0)
+    t11 = ne(t10, c1)
+    t12 = eq(D0_0_0_0, t10)
+    t13 = both(t11, t12)
+    t14 = add(D0_0_1_1, w0)
+    t15 = ne(t14, c1)
+    t16 = eq(D0_0_0_0, t14)
+    t17 = both(t15, t16)
+    t18 = ne(w1, c0)
+    t19 = add(D0_0_1_2, w0)
+    t20 = where(t18, t19, c1)
+    t21 = ne(t20, c1)
+    t22 = eq(D0_0_0_0, t20)
+    t23 = both(t21, t22)
+    t24 = where(t23, c2, c3)
+    t25 = where(t17, c4, t24)
+    t26 = where(t13, c5, t25)
+    t27 = where(t9, c6, t26)
+    t28 = where(t4, c7, t27)
+    if k == 0:
+        return np.int64(t28)
+    return np.int64(-1)
+
+ARC_DN = np.array([[0, 0, 1, 1, 1]], np.int64).reshape(1, 5)
+
+ARC_DM = np.array([[0, 0, 0, 1, 2]], np.int64).reshape(1, 5)
+
+ARC_SOURCE = np.array([[-1, -1, 0, 0, 0]], np.int64).reshape(1, 5)
+
+ARC_STEP = np.array([[-1, -1, 0, 1, 2]], np.int64).reshape(1, 5)
+
+
+@njit(**OPTIONS)
+def paths(first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, from_n, from_m, from_k, visited, counts):
+    cols_all = m_len.max() + 0
+    lanes_all = lane_count(cols_all, 32, V, False)
+    times_all = time_count(32, cols_all, False)
+    size = (times_all + 1) * 1 * (lanes_all + 2)
+    S0 = np.empty(size, F)
+    W0 = np.empty(times_all * lanes_all, np.float64)
+    W1 = np.empty(times_all * lanes_all, np.float64)
+    B0 = np.empty(times_all * lanes_all, np.float64)
+    B1 = np.empty(times_all * lanes_all, np.float64)
+    for b in range(first, last):
+        if skip[b] or from_n[b] < 0:
+            continue
+        length = n_len[b] + 0
+        cols = m_len[b] + 0
+        lanes = lane_count(cols, 32, V, False)
+        n, m, k, count = from_n[b], from_m[b], from_k[b], 0
+        while k >= 0:
+            j = n // 32
+            n0 = j * 32
+            rows = min(32, length - n0)
+            times = time_count(rows, cols, False)
+            stage(W0, a0, b, n0, rows, cols, 0, 0, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
+            stage(W1, a1, b, n0, rows, cols, 0, 0, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
+            enter(S0, R0, b, j, cols, 1, 1, 2, F(np.inf), lanes, 2, 1, times, False)
+            starts = falls(0, length, n0, rows)
+            if starts:
+                mark(B0, 0, False, 0, False, length, n0, rows, cols, lanes, False)
+                mark(B1, 0, False, 1, False, length, n0, rows, cols, lanes, False)
+                advance_starts(S0, W0, W1, B0, B1, times, rows, cols, lanes)
+            else:
+                advance(S0, W0, W1, times, rows, cols, lanes)
+            if not starts:
+                B0[:] = 0
+                B1[:] = 0
+            while k >= 0 and n >= n0:
+                l = n - n0
+                t, q = (l, m)
+                chosen = choose(S0, W0, W1, B0, B1, k, t, q, lanes)
+                if chosen < 0:
+                    k = -1
+                    count = -1
+                    break
+                visited[b, count, 0], visited[b, count, 1] = n, m
+                visited[b, count, 2], visited[b, count, 3] = k, ARC_STEP[k, chosen]
+                count += 1
+                n, m, k = n - ARC_DN[k, chosen], m - ARC_DM[k, chosen], ARC_SOURCE[k, chosen]
+        counts[b] = count

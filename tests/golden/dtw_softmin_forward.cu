@@ -1,0 +1,145 @@
+// Emitted by dpsemiring; do not edit.
+//
+// recurrence over Softmin(gamma)
+//   D[n, m] = sum of
+//     start 0 at [0, 0]: encode(cost[n, m])
+//     times(D[n-1, m-1], encode(cost[n, m]))
+//     times(D[n-1, m], encode(cost[n, m]))
+//     times(D[n, m-1], encode(cost[n, m]))
+//   total = decode of sum of
+//     times(D at [-1, -1], one)
+// plan
+//   schedule  skewed strips of 32 rows: lane l at time t is row l, column t - l
+//   carrier   (x: float32), multiply-adds allowed
+//   states    one, in this order within a cell
+//   memory    borders of 1 row(s) for each 32; the backward pass recomputes
+
+typedef long long i64;
+typedef float F;  // numbers
+typedef int I;  // binary exponents
+#define INF __int_as_float(0x7f800000)
+#define NAN_ __int_as_float(0x7fffffff)
+constexpr bool SKEWED = true;
+constexpr i64 HEIGHT = 32;  // rows of a strip
+constexpr i64 HALO = 1;  // rows that it needs of the one before
+constexpr int STATES = 1;
+
+// ... cuda_strip.cuh ...
+
+__device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0, const F p_gamma) {
+    const F u0 = 1.0f / p_gamma;
+    for (i64 t = 0; t < z.times(); t++) {
+        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
+            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
+            if (!z.holds(l, m)) continue;
+            const F start0 = n == 0 && m == 0;
+            const F w0 = W0.read(n, m, INF);
+            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
+            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
+            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, INF);
+            const bool t0 = start0 != 0.0f;
+            const F t1 = t0 ? w0 : INF;
+            const bool t2 = t1 != INF;
+            const F t3 = D0_0_1_1 + w0;
+            const bool t4 = t3 != INF;
+            const bool t5 = t2 || t4;
+            const F t6 = D0_0_1_0 + w0;
+            const bool t7 = t6 != INF;
+            const bool t8 = t5 || t7;
+            const F t9 = D0_0_0_1 + w0;
+            const bool t10 = t9 != INF;
+            const bool t11 = t8 || t10;
+            const F t12 = t3 < t1 ? t3 : t1;
+            const F t13 = t6 < t12 ? t6 : t12;
+            const F t14 = t9 < t13 ? t9 : t13;
+            const F t15 = t14 - t1;
+            const F t16 = t15 * u0;
+            const F t17 = expf(t16);
+            const F t18 = t14 - t3;
+            const F t19 = t18 * u0;
+            const F t20 = expf(t19);
+            const F t21 = t17 + t20;
+            const F t22 = t14 - t6;
+            const F t23 = t22 * u0;
+            const F t24 = expf(t23);
+            const F t25 = t21 + t24;
+            const F t26 = t14 - t9;
+            const F t27 = t26 * u0;
+            const F t28 = expf(t27);
+            const F t29 = t25 + t28;
+            const F t30 = logf(t29);
+            const F t31 = p_gamma * t30;
+            const F t32 = t14 - t31;
+            const F t33 = t11 ? t32 : INF;
+            S0.put(z, l, m, 0, t33);
+        }
+        __syncthreads();
+    }
+}
+
+__device__ void advance(const Strip z, const Values<F> S0, const Site W0, const F p_gamma) {
+    const F u0 = 1.0f / p_gamma;
+    for (i64 t = 0; t < z.times(); t++) {
+        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
+            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
+            if (!z.holds(l, m)) continue;
+            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
+            const F w0 = W0.read(n, m, INF);
+            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
+            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, INF);
+            const F t0 = D0_0_1_1 + w0;
+            const bool t1 = t0 != INF;
+            const F t2 = D0_0_1_0 + w0;
+            const bool t3 = t2 != INF;
+            const bool t4 = t1 || t3;
+            const F t5 = D0_0_0_1 + w0;
+            const bool t6 = t5 != INF;
+            const bool t7 = t4 || t6;
+            const F t8 = t2 < t0 ? t2 : t0;
+            const F t9 = t5 < t8 ? t5 : t8;
+            const F t10 = t9 - t0;
+            const F t11 = t10 * u0;
+            const F t12 = expf(t11);
+            const F t13 = t9 - t2;
+            const F t14 = t13 * u0;
+            const F t15 = expf(t14);
+            const F t16 = t12 + t15;
+            const F t17 = t9 - t5;
+            const F t18 = t17 * u0;
+            const F t19 = expf(t18);
+            const F t20 = t16 + t19;
+            const F t21 = logf(t20);
+            const F t22 = p_gamma * t21;
+            const F t23 = t9 - t22;
+            const F t24 = t7 ? t23 : INF;
+            S0.put(z, l, m, 0, t24);
+        }
+        __syncthreads();
+    }
+}
+
+extern "C" __global__ void forward(
+    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 blocks, i64 room, const F* a0,
+    i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma, F* R0, F* all_S0,
+    const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, F* D0, F* L0, i64 lattice_each
+) {
+    const i64 border = HALO * STATES * width;
+    for (i64 b = blockIdx.x; b < items; b += gridDim.x) {
+        if (skip[b]) continue;
+        const i64 length = n_len[b], cols = m_len[b];
+        const Site W0 = {a0 + b * a0_b, a0_n, a0_m, n_len[b] + a0_more_n, m_len[b] + a0_more_m};
+        const F p_gamma = all_p_gamma[b * own_p_gamma];
+        const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
+        i64 e = 0;
+        for (i64 j = 0; j * HEIGHT < length; j++) {
+            const Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width};
+            const Values<F> S0 = {all_S0 + blockIdx.x * room * STATES, R0 + (b * blocks + j) * border, z.n0 + HEIGHT < length ? R0 + (b * blocks + j) * border + border : nullptr, L0 ? L0 + b * lattice_each : nullptr};
+            if (z.has_row(0)) advance_starts(z, S0, W0, p_gamma);
+            else advance(z, S0, W0, p_gamma);
+            const i64 begin = e;
+            e = ends.from_row(z.n0 + z.rows);
+            collect(D0 + b * ends_each, S0.strip, z, ends, begin, e);
+            __syncthreads();
+        }
+    }
+}
