@@ -36,6 +36,10 @@ __all__ = [
 _WHEN_NAMED = {"laws": "dpsemiring.algebra.laws", "plot": "dpsemiring.plot", "testing": "dpsemiring.testing"}
 
 
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str):
     if name in _WHEN_NAMED:
         return import_module(_WHEN_NAMED[name])

@@ -116,6 +116,11 @@ class Semiring:
     forms : tuple of Semiring
         Equivalent carriers among which the compiler may choose. Recorded; the compiler does not choose among them yet.
 
+    Notes
+    -----
+    Whatever equals ``zero`` counts as "no path": it is dropped, and its derivative is 0. Where an ordinary value can be
+    the zero (a real number 0 in a sum of products) that derivative is not the analytic one.
+
     Examples
     --------
     >>> import dpsemiring as dp

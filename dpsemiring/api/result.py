@@ -41,6 +41,7 @@ class Result:
 
     @property
     def total(self):
+        """The first output that the semiring decodes: () or (B,)."""
         return next(iter(self.outputs.values()))
 
     def __repr__(self):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.api.result import Result
-from dpsemiring.declare.param import Differs, Entry, Param
+from dpsemiring.declare.param import Differs, Entry, Param, number
 from dpsemiring.declare.topology import Topology
 from dpsemiring.lower.build import build
 from dpsemiring.lower.plan import make_plan
@@ -103,10 +103,13 @@ class Solver:
 def _declared(topology: Topology, semiring: Semiring) -> dict[str, Param]:
     """Every Param by name: the topology's and the semiring's."""
     found = {p.name: p for p in topology.params()}
+    for name in set(found) & set(topology.planes()):
+        raise ValueError(f"compile: a Param and a plane are both named {name!r}; rename the Param")
     for name, value in semiring.params.items():
         if isinstance(value, (Entry, Differs)):
             raise TypeError(f"semiring {semiring.name}: {name} is a number or a dp.Param, found {value}")
         if not isinstance(value, Param):
+            semiring.check_parameter(name, number(value, f"semiring {semiring.name}: {name}"))
             continue
         if value.axes not in ("", "b") or value.shape:
             raise ValueError(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dpsemiring.declare.param import is_real
+
 
 @dataclass(frozen=True, eq=False)
 class Atom:
@@ -32,7 +34,7 @@ class Source:
         return Source(self.parts + other.parts)
 
     def __mul__(self, scale):
-        if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+        if isinstance(scale, bool) or not is_real(scale):
             return NotImplemented
         return Source(tuple((float(scale) * s, atom) for s, atom in self.parts))
 

@@ -24,7 +24,8 @@ class Param:
 
     Notes
     -----
-    It may stand wherever a declaration or a semiring takes a number. Changing its value never recompiles.
+    It may stand wherever a declaration or a semiring takes a number (an entry of a table: in a declaration). Changing
+    its value never recompiles.
     As a ``where=`` it is a mask (0 or False: the step does not exist there). Gradients flow to weights,
     penalties and semiring parameters, not to masks.
     """
@@ -105,17 +106,18 @@ def number(value, what: str, *, allow_infinite: bool = True):
         return value
     if isinstance(value, Entry):
         return value
-    if isinstance(value, bool) or not _is_real(value):
+    if isinstance(value, bool) or not is_real(value):
         raise TypeError(f"{what} is a number or a Param, found {type(value).__name__}: {value!r}")
     value = float(value)
     if math.isnan(value):
         raise ValueError(f"{what} is NaN")
-    if math.isinf(value) and not allow_infinite:
-        raise ValueError(f"{what} is {value!r}; a constant one must be finite")
+    if value == -math.inf and not allow_infinite:
+        raise ValueError(f"{what} is -inf, which has no meaning; +inf means that the step does not exist")
     return value
 
 
-def _is_real(value) -> bool:
+def is_real(value) -> bool:
+    """Whether a value is one plain real number."""
     try:
         float(value)
     except (TypeError, ValueError):

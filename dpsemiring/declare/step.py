@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 
 from dpsemiring.declare.param import Differs, Entry, Param, number
 
@@ -89,8 +90,9 @@ class Step:
         target: str | None = None,
     ):
         for name, value in zip(("dn", "dm"), (dn, dm)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            if not hasattr(value, "__index__") or isinstance(value, bool) or value < 0:
                 raise ValueError(f"Step({dn}, {dm}): {name} is a whole number >= 0, found {value!r}; steps never go back")
+        dn, dm = index(dn), index(dm)
         what = f"Step({dn}, {dm})"
         if weight is not None and terms is not None:
             raise ValueError(f"{what}: weight and terms are both given; write the weight into the terms: Term(weight=...)")

@@ -43,6 +43,7 @@ def build(topology: Topology, semiring: Semiring) -> Recurrence:
         ends=ends,
         planes=topology.planes(),
         extra=topology.extra,
+        penalties=tuple(sites.penalties),
     )
 
 
@@ -52,6 +53,7 @@ class _Sites:
     def __init__(self, forbid: float):
         self.forbid = forbid
         self.found: dict[Site, int] = {}
+        self.penalties: dict[int, None] = {}
 
     def index(self, site: Site) -> int:
         return self.found.setdefault(site, len(self.found))
@@ -79,6 +81,8 @@ class _Sites:
                 f"a penalty is {penalty:+}; over this semiring {self.forbid:+} forbids a step, and {penalty:+} has no meaning"
             )
         total = None if penalty == 0.0 else self.number(penalty)
+        if total is not None and total.op == "var":
+            self.penalties[int(total.payload[4:])] = None
         for t in terms:
             cost = site_leaf(self.index(Site("cost", t.plane, at=t.at)))
             paid = self.product(self.number(t.weight), cost)
@@ -86,7 +90,9 @@ class _Sites:
         return total
 
     def product(self, weight: Node, cost: Node) -> Node:
-        if weight.op == "const" and 0 < weight.payload[0] < math.inf:
+        if weight.op == "const" and weight.payload[0] == math.inf:
+            return const(self.forbid)
+        if weight.op == "const" and weight.payload[0] > 0:
             return make("mul", weight, cost)
         forbidden = make("eq", cost, self.forbid)
         if weight.op != "const":

@@ -171,31 +171,29 @@ class Sweeps(Kernel):
     def kind_of(self, out: str) -> str:
         """The kind of number of a result: sums of many are kept in float64."""
         site = self.site_of(out)
-        return "F" if out == "dO" or (site is not None and self.plan.recurrence.sites[site].role == "cost") else "double"
+        return "F" if out == "dO" or (site and site.role == "cost") else "double"
 
     def lands(self, out: str) -> str:
         """Where a cell's part of a result goes. Cells of one time differ in column, in skewed strips in row too."""
         if self.summed(out):
             return "item"
-        site = None if out == "dO" else self.plan.recurrence.sites[self.site_of(out)]
-        if site is not None and site.role == "cost":
+        site = self.site_of(out)
+        if site and site.role == "cost":
             return "plane"
-        if site is None or ("n" in site.axes and "m" in site.axes):
+        if not site or ("n" in site.axes and "m" in site.axes):
             return "cell"
         return "column" if "m" in site.axes else "row" if self.skewed else "row of lanes"
 
     def give(self, out: str, value: str) -> str:
-        lands = self.lands(out)
-        if lands == "plane":
-            site = self.plan.recurrence.sites[self.site_of(out)]
-            return f"W{out[2:]}.write({out}, {moved('n', site.at[0])}, {moved('m', site.at[1])}, {value});"
+        at = site.at if (site := self.site_of(out)) else (0, 0)
         return {
+            "plane": f"{out[1:]}.write({out}, {moved('n', at[0])}, {moved('m', at[1])}, {value});",
             "item": f"{out} += {value};",
             "cell": f"{out}[n * z.width + m] = {value};",
             "column": f"{out}[m] += {value};",
             "row": f"{out}[n] += {value};",
             "row of lanes": f"row_{out} += {value};",
-        }[lands]
+        }[self.lands(out)]
 
     # --- along a path -------------------------------------------------------------------------------
 

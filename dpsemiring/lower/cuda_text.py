@@ -97,7 +97,7 @@ class _Drivers(Sweeps):
 
     def inputs(self, borders: str) -> list[Argument]:
         """What every kernel is given first. `borders` is "" where it writes them, "const " where it reads them."""
-        args = [("i64", "items"), ("const bool*", "skip"), ("const i64*", "n_len"), ("const i64*", "m_len")]
+        args: list[tuple] = [("i64", "items"), ("const bool*", "skip"), ("const i64*", "n_len"), ("const i64*", "m_len")]
         args += [("i64", "width"), ("i64", "blocks"), ("i64", "room")]
         for i in self.plan.cell_sites:
             args += [("const F*", f"a{i}")] + [("i64", f"a{i}_{x}") for x in ("b", "n", "m", "more_n", "more_m")]

@@ -86,6 +86,7 @@ class Recurrence:
     ends: tuple[End, ...]
     planes: tuple[str, ...]
     extra: tuple[int, int]
+    penalties: tuple[int, ...] = ()  # sites that are added as they stand
 
     @property
     def arcs(self) -> tuple[Arc, ...]:

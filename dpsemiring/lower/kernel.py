@@ -61,13 +61,14 @@ class Kernel:
         found |= {f"d{parameter(self.plan, name)}": root for name, root in cell.params.items()}
         return found if cell.occupancy is None else found | {"dO": cell.occupancy}
 
-    def site_of(self, out: str) -> int | None:
-        """The site to which a result flows."""
-        return int(out[2:]) if out.startswith("dW") else None
+    def site_of(self, out: str) -> Site | None:
+        """The site that a result flows to."""
+        return self.plan.recurrence.sites[int(out[2:])] if out.startswith("dW") else None
 
     def summed(self, out: str) -> bool:
         """Whether a result is one number for the item."""
-        return out.startswith("dp") or self.site_of(out) in self.plan.item_sites
+        site = self.site_of(out)
+        return out.startswith("dp") or (site is not None and not site.varies)
 
     def outside(self, site: Site) -> float:
         """What is read outside a site's extents."""

@@ -154,7 +154,8 @@ class Sweeps(Kernel):
 
     def written(self, cell: Cell, code: Code, outs: list[str]) -> list[tuple[str, str]]:
         """(local name, statement that stores it) for each result of a backward cell."""
-        w, found = self.w, []
+        w = self.w
+        found: list[tuple[str, str]] = []
         for key in self.plan.flow_keys():
             root = cell.flows.get(key)
             w(f"f{len(found)} = {'none' if root is None else code[root]}")

@@ -148,7 +148,7 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
     kernel = _begin(plan, sweep)
     for starts in plan.start_variants():
         kernel.retreat(starts, wanted)
-    w, s, r = kernel.w, plan.schedule, plan.recurrence
+    w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
     totals = [f"{out}_all" for out in outs]
     args = kernel.inputs() + ["end_n", "end_m", "end_k"] + [f"d{a}" for a in seeds] + totals
@@ -190,13 +190,13 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
                     name = kernel.flow_name(key)
                     w(f"leave_flows({name}, H{name}, rows, cols, lanes, {kernel.pad}, {kernel.skewed})")
                 for out in outs:
+                    site = kernel.site_of(out)
                     if kernel.summed(out):
                         w(f"flush({out}, {out}_all, b)")
-                    elif out == "dO":
+                    elif site is None:
                         w(f"unstage(dO, dO_all, b, n0, rows, cols, 0, 0, length, cols, lanes, {kernel.skewed})")
                     else:
-                        i = kernel.site_of(out)
-                        site = r.sites[i]
+                        i = out[2:]
                         place = f"{site.at[0]}, {site.at[1]}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
                         w(f"unstage({out}, {out}_all, b, n0, rows, cols, {place}, lanes, {kernel.skewed})")
     return w.text

@@ -65,6 +65,8 @@ def bind(
     for name, source in cost.items():
         if isinstance(source, Source):
             sources.check_labels(name, source, m_len)
+            for clash in sources.inputs(source) & set(declared):
+                raise ValueError(f"plane {name!r}: its source's array and a Param are both named {clash!r}; rename the Param")
     given = _given(declared, params, shape, batched, recurrence.extra)
     problem = Problem(
         batched=batched,
@@ -114,6 +116,8 @@ def _array(what, value):
             f"{what} is a {type(value).__module__.split('.')[0]} array; this version takes NumPy arrays: pass "
             "tensor.detach().cpu().numpy() or cupy.asnumpy(array)"
         )
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array; forbid the masked cells instead: numpy.ma.filled(array, numpy.inf)")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -252,6 +256,8 @@ def _site(site: Site, problem: Problem, extra: tuple[int, int]) -> np.ndarray:
     if site.differs is not None:
         value = _differs(site, value, problem.m_len + extra[1], problem.shape[2] + extra[1])
     elif site.role == "mask":
+        if np.isnan(value).any():
+            raise ValueError(f"params[{site.name!r}] is a mask and holds a NaN; 0 or False forbids, anything else allows")
         value = value != 0
     return np.ascontiguousarray(value, dtype=problem.real)
 
@@ -285,10 +291,8 @@ def _survey(recurrence, problem, excess, survey):
             values = problem.sites[i]
             inside = _inside(problem, recurrence.extra, values.shape)
             problem.nan |= (np.isnan(values) & inside).any(axis=(1, 2))
-            if np.any((values == refused) & inside) and recurrence.semiring.forbid > 0:
-                raise ValueError(
-                    f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {recurrence.semiring.forbid:+}"
-                )
+            if np.any((values == refused) & inside) and (forbid > 0 or i in recurrence.penalties):
+                raise ValueError(f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {forbid:+}")
     for values in problem.params.values():
         problem.nan |= np.isnan(values)
 

@@ -35,6 +35,8 @@ def _gather_inputs(log_probs, labels):
             f"gather: log_probs have the shape {values.shape} and labels {index.shape}; (N, V) with (M,), or (B, N, V) with "
             "(B, M), is expected"
         )
+    if not values.shape[-1]:
+        raise ValueError(f"gather: log_probs have the shape {values.shape}, without an entry to gather")
     return values, np.clip(index, 0, values.shape[-1] - 1)
 
 

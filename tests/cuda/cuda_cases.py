@@ -1,5 +1,9 @@
 """Topologies, semirings and data on which the CUDA text is compared with the reference interpreter."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
 import numpy as np
 
 import dpsemiring as dp
@@ -115,6 +119,20 @@ def inexact():
     """Costs in float32 whose sums are rounded."""
     given = random_problem(np.random.default_rng(3), with_weights(), dp.Tropical, (17, 15), batch=5)
     return as_float(given, np.float32)
+
+
+@contextmanager
+def ahead(request, work, name):
+    """A function that gives `work(argument)`, which is done in the background for the argument `name` of every test that
+    was asked for: the compiler is then busy on all cores. Under pytest-xdist, which sees to that, it is done at the call."""
+    if hasattr(request.config, "workerinput"):
+        yield work
+        return
+    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = {p[name]: pool.submit(work, p[name]) for p in params if name in p}
+        yield lambda argument: futures[argument].result()
+        pool.shutdown(cancel_futures=True)
 
 
 def reference(topology, semiring):

@@ -1,11 +1,10 @@
 """The CUDA text, emulated, gives what the reference interpreter gives."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import cuda_cases as cases
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import dpsemiring as dp
 from dpsemiring.testing import samples
@@ -19,7 +18,7 @@ CONFIGURATIONS = [{"height": 4, "threads": 32}, {"height": 5, "threads": 64, "gr
 
 # every topology with every semiring, and with them each kind of number, of cost and of launch
 COVER = [
-    (t, s, REALS[(i + j) % 2], ["uniform", "holes"][(i + j) // 2 % 2], CONFIGURATIONS[(i + j) % 3])
+    (t, s, REALS[(i + j) % 2], ["uniform", "holes"][(i + j) // 2 % 2], (i + j) % 3)
     for i, t in enumerate(cases.TOPOLOGIES)
     for j, s in enumerate(cases.SEMIRINGS)
 ]
@@ -27,31 +26,27 @@ COVER = [
 
 def name_of(case):
     topology, semiring, real, kind, configuration = case
-    return f"{topology}-{semiring}-{real.__name__}-{kind}-{'x'.join(map(str, configuration.values()))}"
+    return f"{topology}-{semiring}-{real.__name__}-{kind}-{configuration}"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def built_ahead(request):
-    """The compiler works on the next texts while a test runs."""
-
+@pytest.fixture(scope="module")
+def built(request):
     def build(case):
         topology, semiring, real, _, configuration = case
-        solver = cases.emulated(cases.TOPOLOGIES[topology](), cases.SEMIRINGS[semiring], together=True, **configuration)
+        options = CONFIGURATIONS[configuration]
+        solver = cases.emulated(cases.TOPOLOGIES[topology](), cases.SEMIRINGS[semiring], together=True, **options)
         solver.engine.emulated("forward", np.dtype(real))
 
-    asked = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for params in asked:
-            if "case" in params:
-                pool.submit(build, params["case"])
-        yield
-        pool.shutdown(cancel_futures=True)
+    with cases.ahead(request, build, "case") as wait:
+        yield wait
 
 
 @pytest.mark.parametrize("case", COVER, ids=name_of)
-def test_agrees_with_the_reference(case):
+def test_agrees_with_the_reference(case, built):
+    built(case)
     topology, semiring, real, kind, configuration = case
-    cases.check(cases.TOPOLOGIES[topology](), cases.SEMIRINGS[semiring], real, kind=kind, together=True, **configuration)
+    options = CONFIGURATIONS[configuration]
+    cases.check(cases.TOPOLOGIES[topology](), cases.SEMIRINGS[semiring], real, kind=kind, together=True, **options)
 
 
 @pytest.mark.parametrize("make", [samples.longest, samples.expected_cost, samples.folded_scores, samples.tsallis])
@@ -60,14 +55,22 @@ def test_semirings_of_a_user(make):
     cases.check(cases.two_states(), make(), together=True)
 
 
+@settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(
+    topology=dp.testing.strategies.topologies(), semiring=st.sampled_from([dp.Softmin(0.5), dp.Tropical]), seed=st.integers(0, 99)
+)
+def test_random_topologies(topology, semiring, seed):
+    cases.check(topology, semiring, kind="holes", seed=seed, threads=64, grid=3, together=True)
+
+
 def test_each_kernel_in_a_text_of_its_own():
     cases.check(cases.weighted(), cases.SEMIRINGS["softmin"])
     cases.check(cases.rows(), cases.SEMIRINGS["tropical"])
 
 
-def same(topology, semiring, given, options, others):
+def same(topology, semiring, data, options, others):
     """One text's results, to the last bit, under other options."""
-    first, *rest = (cases.everything(cases.emulated(topology, semiring, together=True, **o), given) for o in (options, *others))
+    first, *rest = (cases.everything(cases.emulated(topology, semiring, together=True, **o), data) for o in (options, *others))
     for found in rest:
         cases.compare(found, first, np.float64, exact=True)
 
@@ -75,18 +78,18 @@ def same(topology, semiring, given, options, others):
 @pytest.mark.parametrize("topology", ["weighted", "ctc", "two_states"])
 def test_the_order_of_threads_changes_nothing(topology):
     t, s = cases.TOPOLOGIES[topology](), cases.SEMIRINGS["softmin"]
-    given = cases.problem(t, s, np.float32, 4)
+    data = cases.problem(t, s, np.float32, 4)
     options = {"height": 4, "threads": 64}
-    same(t, s, given, options, [options | {"order": order, "seed": 7} for order in ORDERS[1:]])
+    same(t, s, data, options, [options | {"order": order, "seed": 7} for order in ORDERS[1:]])
 
 
 @pytest.mark.parametrize("topology, semiring", [("dtw", "tropical"), ("affine_gap", "softmin"), ("several_terms", "softmin")])
 def test_strips_as_high_as_on_the_gpu(topology, semiring):
     """The lengths stand around strips of 32 rows; low strips have been compared with the reference."""
     t, s = cases.TOPOLOGIES[topology](), cases.SEMIRINGS[semiring]
-    given = cases.problem(t, s, np.float64, 32)
+    data = cases.problem(t, s, np.float64, 32)
     others = [{"height": 32, "threads": 64}, {"height": 64, "threads": 96}, {"height": 64, "threads": 32}]
-    low, *high = (cases.everything(cases.emulated(t, s, together=True, **o), given) for o in [{"height": 7}, *others])
+    low, *high = (cases.everything(cases.emulated(t, s, together=True, **o), data) for o in [{"height": 7}, *others])
     for found in high:
         for name in found:
             if not name.startswith("grad"):  # sums over cells, in another order
@@ -101,8 +104,8 @@ def test_a_hard_minimum_is_the_same_on_a_compiler_that_contracts():
 @pytest.mark.parametrize("topology", ["rows", "ctc"])
 def test_more_columns_than_threads(topology):
     t, s = cases.TOPOLOGIES[topology](), cases.SEMIRINGS["softmin"]
-    given = dp.testing.random_problem(np.random.default_rng(0), t, s, (4, 70), batch=2)
-    cases.agree(cases.emulated(t, s, threads=64, together=True), given, np.float64)
+    data = dp.testing.random_problem(np.random.default_rng(0), t, s, (4, 70), batch=2)
+    cases.agree(cases.emulated(t, s, threads=64, together=True), data, np.float64)
 
 
 def test_gathered_costs_with_ragged_labels():
@@ -122,12 +125,12 @@ def test_gathered_costs_with_ragged_labels():
 
 def test_parameters_that_are_shorter_than_they_may_be():
     t, s = cases.weighted(), cases.SEMIRINGS["softmin"]
-    given = cases.problem(t, s, np.float64, 4)
-    short = {"along_m": given.params["along_m"][:1, :1], "everywhere": given.params["everywhere"][:, :1, :1]}
-    short |= {"along_n": given.params["along_n"][:1], "open": given.params["open"][:1]}
-    given = Problem(given.cost, given.lengths, given.params | short)
-    found = cases.everything(cases.emulated(t, s, together=True, height=4), given)
-    cases.compare(found, cases.everything(cases.reference(t, s), given), np.float64, exact=False)
+    data = cases.problem(t, s, np.float64, 4)
+    short = {"along_m": data.params["along_m"][:1, :1], "everywhere": data.params["everywhere"][:, :1, :1]}
+    short |= {"along_n": data.params["along_n"][:1], "open": data.params["open"][:1]}
+    data = Problem(data.cost, data.lengths, data.params | short)
+    found = cases.everything(cases.emulated(t, s, together=True, height=4), data)
+    cases.compare(found, cases.everything(cases.reference(t, s), data), np.float64, exact=False)
     assert found["grad along_m"].shape == (1, 1)
 
 

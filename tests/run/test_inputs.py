@@ -22,7 +22,18 @@ class Foreign:
 
 Foreign.__module__ = "torch"
 
+SCORES = dp.compile(dp.Topology([dp.Step(1, 0, penalty=dp.Param("bonus")), dp.Step(1, 1)]), LONGEST, engine="reference")
+MASKED = dp.compile(dp.Topology([dp.Step(1, 1, where=dp.Param("where", axes="n"))]), LONGEST, engine="reference")
+
 REFUSED = {
+    "an infinite bonus": (lambda: SCORES(C, params={"bonus": math.inf}), ValueError, r"'bonus'\] holds \+inf"),
+    "NaN in a mask": (lambda: MASKED(C, params={"where": np.full(4, np.nan)}), ValueError, "is a mask and holds a NaN"),
+    "a masked array": (lambda: DTW(np.ma.masked_less(C, 2)), TypeError, "numpy.ma.filled"),
+    "nothing to gather": (
+        lambda: CTC(dp.costs.gather(np.zeros((4, 0)), [0]), params={"labels": [0]}),
+        ValueError,
+        "without an entry",
+    ),
     "one axis": (lambda: DTW(np.ones(3)), ValueError, r"shape \(3,\); \(N, M\) or"),
     "complex": (lambda: DTW(np.ones((2, 2), complex)), TypeError, "complex128"),
     "objects": (lambda: DTW([[None, 1.0]]), TypeError, "dtype object"),
@@ -196,3 +207,16 @@ def test_a_result_is_as_it_was_asked_for():
     assert single.grad("w").shape == (3,) and single.total.shape == () and single.marginals.shape == (4, 3)
     spread = WEIGHTED(C, params={"gamma": 1.0, "w": np.ones((1, 3))})
     np.testing.assert_allclose(spread.grad("w"), 2 * single.grad("w")[None])
+
+
+@pytest.mark.parametrize("weight", [math.inf, dp.Param("w")])
+def test_a_step_of_infinite_weight_does_not_exist(weight):
+    with_it = dp.Topology([dp.Step(1, 1), dp.Step(1, 0, weight=weight), dp.Step(0, 1)])
+    without = dp.Topology([dp.Step(1, 1), dp.Step(0, 1)])
+    cost = np.random.default_rng(0).random((4, 6))
+    params = {} if weight == math.inf else {"w": math.inf}
+    found = dp.compile(with_it, dp.Softmin(), engine="reference")(cost, params=params)
+    expected = dp.compile(without, dp.Softmin(), engine="reference")(cost)
+    np.testing.assert_allclose(found.total, expected.total)
+    np.testing.assert_allclose(found.marginals, expected.marginals)
+    assert dp.compile(with_it, dp.Tropical)(cost, params=params).total == dp.compile(without, dp.Tropical)(cost).total

@@ -40,6 +40,7 @@ class EmulatedEngine:
     """
 
     plain = False
+    survey = ReferenceEngine.survey
 
     def __init__(
         self,
@@ -59,12 +60,10 @@ class EmulatedEngine:
         self.recurrence = recurrence
         self._height, self._threads, self._grid = height, threads, grid
         self._together, self._edit = together, edit
-        self._schedule = {"order": order, "seed": seed}
+        self._order, self._seed = order, seed
         self._mode = {"sanitize": sanitize, "races": races, "contract": contract, "optimize": contract}
         self._plans: dict[str, Plan] = {}
         self._modules: dict[tuple, Module] = {}
-
-    survey = ReferenceEngine.survey
 
     def plan(self, real: np.dtype) -> Plan:
         name = np.dtype(real).name
@@ -108,8 +107,9 @@ class EmulatedEngine:
 
     @staticmethod
     def _ends(ends: Ends) -> dict[str, object]:
+        given: dict[str, object] = {"ends_each": ends.n.shape[1]}
         listed = {"end_n": ends.n, "end_m": ends.m, "end_k": ends.state}
-        return {name: np.ascontiguousarray(a, np.int64) for name, a in listed.items()} | {"ends_each": ends.n.shape[1]}
+        return given | {name: np.ascontiguousarray(a, np.int64) for name, a in listed.items()}
 
     def _answered(self, wanted: Wanted) -> Wanted:
         """What is computed where that is wanted."""
@@ -138,14 +138,15 @@ class EmulatedEngine:
         if not problem.batch:
             return
         grid = self._grid or problem.batch
-        sizes = {"grid": grid, "room": given["room"], "width": given["width"]}
+        sizes: dict[object, object] = {"grid": grid, "room": given["room"], "width": given["width"]}
         arguments = self.module(job, problem.real, wanted).kernels[job]
         for a in arguments:
             if a.scratch:
                 dtype = self._dtypes(problem.real)[a.type.rstrip("*")]
                 given[a.name] = _poisoned([sizes.get(s, s) for s in a.scratch], dtype)
         emulated = self.emulated(job, problem.real, wanted)
-        emulated.launch(job, grid, self._threads, *(given[a.name] for a in arguments), **self._schedule)
+        passed = (given[a.name] for a in arguments)
+        emulated.launch(job, grid, self._threads, *passed, order=self._order, seed=self._seed)
 
     # --- the passes ---------------------------------------------------------------------------------
 
