@@ -153,6 +153,9 @@ class Semiring:
             raise ValueError(f"semiring {self.name!r}: carrier is a tuple of distinct names, found {self.carrier!r}")
         if not math.isinf(self.forbid):
             raise ValueError(f"semiring {self.name!r}: forbid is +inf (costs) or -inf (scores), found {self.forbid!r}")
+        for name in self.params:
+            if not name.isidentifier():
+                raise ValueError(f"semiring {self.name!r}: a parameter's name is a Python identifier, found {name!r}")
         for name in self.positive:
             if name not in self.params:
                 raise ValueError(f"semiring {self.name!r}: positive names {name!r}, which is no parameter")

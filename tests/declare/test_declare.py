@@ -60,6 +60,11 @@ REFUSED = {
     "a window": (lambda: dp.Topology([dp.Step(1, 0)], window=5), NotImplementedError, "forbid cells by cost"),
     "gamma 0": (lambda: dp.Softmin(0.0), ValueError, "gamma must be finite and > 0, found 0.0"),
     "gamma NaN": (lambda: dp.Sparsemin(math.nan), ValueError, "gamma must be finite"),
+    "a parameter of two words": (
+        lambda: dp.Semiring("s", 0, 1, min, max, {"my gamma": 1.0}),
+        ValueError,
+        "a Python identifier, found 'my gamma'",
+    ),
     "a law unknown": (lambda: dp.Semiring("s", 0, 1, min, max, laws=("commutes",)), ValueError, "unknown law"),
     "a function for a semiring": (lambda: dp.compile(dp.topologies.dtw(), dp.Softmin), TypeError, "call it: dp.Softmin"),
     "a semiring for a topology": (lambda: dp.compile(dp.Tropical, dp.Tropical), TypeError, "first argument is a dp.Topology"),
