@@ -256,8 +256,6 @@ def _site(site: Site, problem: Problem, extra: tuple[int, int]) -> np.ndarray:
     if site.differs is not None:
         value = _differs(site, value, problem.m_len + extra[1], problem.shape[2] + extra[1])
     elif site.role == "mask":
-        if np.isnan(value).any():
-            raise ValueError(f"params[{site.name!r}] is a mask and holds a NaN; 0 or False forbids, anything else allows")
         value = value != 0
     return np.ascontiguousarray(value, dtype=problem.real)
 
@@ -287,6 +285,10 @@ def _survey(recurrence, problem, excess, survey):
                 "has no meaning"
             )
     for i, site in enumerate(recurrence.sites):
+        if site.role == "mask" and site.differs is None:
+            raw = spread(site.axes, problem.given[site.name])
+            if np.any(np.isnan(raw) & _inside(problem, recurrence.extra, raw.shape)):
+                raise ValueError(f"params[{site.name!r}] is a mask and holds a NaN; 0 or False forbids, anything else allows")
         if site.role == "number":
             values = problem.sites[i]
             inside = _inside(problem, recurrence.extra, values.shape)
