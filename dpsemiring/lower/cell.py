@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from dpsemiring.algebra.combine import Algebra, Value, present
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import BOOL, INT, Node, const, make, postorder, substitute, var
+from dpsemiring.algebra.expr import INT, Node, const, make, postorder, substitute, var
 from dpsemiring.lower.ir import Arc, Recurrence, site_leaf
 
 
@@ -218,6 +218,3 @@ def multiply_by_reciprocals(cell: Cell, uniform) -> Cell:
         cell.loads, cell.inflows, cell.starts, renew(cell.values), renew(cell.flows), renew(cell.sites),
         renew(cell.params), None if cell.occupancy is None else new[id(cell.occupancy)], renew(cell.choices),
     )  # fmt: skip
-
-
-__all__ = ["BOOL", "Cell", "Flow", "Load", "backward", "choice", "forward", "multiply_by_reciprocals", "patterns"]
