@@ -22,6 +22,7 @@ from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.step import Step, Term
 from dpsemiring.declare.topology import Topology
+from dpsemiring.declare.window import Window
 
 if TYPE_CHECKING:
     from dpsemiring import plot, testing
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Boundary", "Counting", "End", "Param", "Result", "Semiring", "Softmin", "Solver", "Sparsemin", "Start", "Step",
-    "Term", "Topology", "Tropical", "compile", "costs", "inf", "laws", "ops", "plot", "testing", "topologies",
+    "Term", "Topology", "Tropical", "Window", "compile", "costs", "inf", "laws", "ops", "plot", "testing", "topologies",
 ]  # fmt: skip
 
 # rooms that an alignment does not need: imported when first named

@@ -85,7 +85,7 @@ class Result:
         KeyError
             For a name that is no Param of the solver.
         ValueError
-            For a mask, or an integer parameter: these have no derivative.
+            For a mask, an integer parameter or one of a window: these have no derivative.
         """
         if name in self._solver.params:
             return self._param_gradient(name)
@@ -115,7 +115,7 @@ class Result:
                 total += (self._of_the_rest.params[own] + self._end_flows.params[own]).reshape(-1, *[1] * (total.ndim - 1))
                 found = True
         if not found:
-            raise ValueError(f"grad: {name!r} is a mask or a label, which has no derivative")
+            raise ValueError(f"grad: {name!r} is a mask, a label or a window's, which has no derivative")
         if "b" not in param.axes:
             total = total.sum(axis=0)
         elif given.shape[0] == 1 < self._problem.batch:

@@ -10,6 +10,7 @@ from dpsemiring.declare.param import Differs, Entry, Param, number
 from dpsemiring.declare.topology import Topology
 from dpsemiring.lower.build import build
 from dpsemiring.lower.plan import make_plan
+from dpsemiring.run import windows
 from dpsemiring.run.dispatch import ENGINES, make_engine
 from dpsemiring.run.inputs import bind
 from dpsemiring.run.total import list_ends
@@ -85,16 +86,18 @@ class Solver:
         ------
         ValueError
             For shapes that do not fit, lengths out of range, an empty lattice, an infinity of the wrong sign,
-            a missing or unknown parameter.
+            a missing or unknown parameter, a window that excludes every path.
         TypeError
             For data that is not real numbers.
         """
         problem = bind(self.recurrence, self.params, cost, lengths, params, self.engine.survey)
-        ends = list_ends(self.recurrence, problem)
-        return Result(self, self.engine.forward(problem, ends))
+        run = self.engine.forward(problem, list_ends(self.recurrence, problem))
+        windows.check_reach(self.recurrence, problem, run.values)
+        return Result(self, run)
 
     def __str__(self):
-        return str(make_plan(self.recurrence, "float32")).replace("float32", "the cost's kind")
+        window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"
+        return str(make_plan(self.recurrence, "float32")).replace("float32", "the cost's kind") + window
 
     def __repr__(self):
         return f"Solver({len(self.topology.steps)} steps, {self.semiring!r})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Differs, Entry, Param
 from dpsemiring.declare.step import Step, Term
+from dpsemiring.declare.window import Window
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Topology:
         In the order in which ties are broken.
     boundary : Boundary
         By default closed: from the first cell to the last.
-    window : optional
-        The cells that exist. Reserved: windows are not yet built, None is the one legal value.
+    window : Window, optional
+        The cells that exist; by default all.
     states : sequence of str, optional
         Names of the states of each cell; then every step names its source and its target.
     extra : (int, int)
@@ -47,7 +48,7 @@ class Topology:
 
     steps: tuple[Step, ...]
     boundary: Boundary
-    window: None
+    window: Window | None
     states: tuple[str, ...] | None
     extra: tuple[int, int]
 
@@ -55,7 +56,7 @@ class Topology:
         self,
         steps: Sequence[Step],
         boundary: Boundary = Boundary(),
-        window: None = None,
+        window: Window | None = None,
         states: Sequence[str] | None = None,
         extra: tuple[int, int] = (0, 0),
     ):
@@ -67,8 +68,11 @@ class Topology:
                 raise TypeError(f"Topology: steps are dp.Step objects, found {type(s).__name__}: {s!r}")
         if not isinstance(self.boundary, Boundary):
             raise TypeError(f"Topology: boundary is a dp.Boundary, found {type(self.boundary).__name__}: {self.boundary!r}")
-        if self.window is not None:
-            raise NotImplementedError("Topology: windows are not built yet; leave window=None and forbid cells by cost +inf")
+        if self.window is not None and not isinstance(self.window, Window):
+            raise TypeError(
+                f"Topology: window is a dp.Window, as in dp.Window.sakoe_chiba(radius=50), found {type(self.window).__name__}: "
+                f"{self.window!r}"
+            )
         if len(self.extra) != 2 or any(x not in (0, 1) for x in self.extra):
             raise ValueError(f"Topology: extra is a pair of 0 or 1, found {self.extra!r}")
         self._check_states()
@@ -164,6 +168,8 @@ class Topology:
                     value = value.param
                 if isinstance(value, Param):
                     yield value
+        if self.window is not None:
+            yield from self.window.params()
 
     def __str__(self):
         lines = []
@@ -177,4 +183,6 @@ class Topology:
         for end in self.boundary.ends:
             names = [None] if self.states is None else self.states_of(end)
             lines += [f"    {end.text(self.extra, s)}" for s in names]
+        if self.window is not None:
+            lines.append(f"window: {self.window}")
         return "\n".join(lines)

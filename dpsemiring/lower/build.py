@@ -44,6 +44,7 @@ def build(topology: Topology, semiring: Semiring) -> Recurrence:
         planes=topology.planes(),
         extra=topology.extra,
         penalties=tuple(sites.penalties),
+        window=topology.window,
     )
 
 

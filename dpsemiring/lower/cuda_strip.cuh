@@ -2,25 +2,36 @@
 //
 // Threads take lanes, and no lane needs another of its own time. Cell (row l of the strip, column m) is computed at
 //
-//     skewed      time l + m, lane l
-//     otherwise   time l, lane m
+//     skewed      time l + m - left, lane l
+//     otherwise   time l, lane m - left
 //
-// and its numbers stand at time * lanes + lane, so that the threads of a warp touch neighbours.
+// and its numbers stand at time * lanes + lane, so that the threads of a warp touch neighbours. A strip has the columns
+// that the window has in any of its rows; borders stand in the columns of the strip that wrote them.
 
 struct Strip {
     i64 n0, rows;      // first row, number of rows
     i64 length, cols;  // of the item's lattice
     i64 width;         // columns of the widest lattice: how far apart the rows of arrays are
+    i64 pitch;         // the same for borders
+    i64 left, wide;    // first column, number of columns
+    i64 left_before, left_after;  // first columns of the strips around it
+    const i64 *lo, *hi;           // the window: columns lo[n] <= m < hi[n] of row n
 
-    __device__ i64 lanes() const { return SKEWED ? HEIGHT : cols; }
-    __device__ i64 times() const { return SKEWED ? rows + cols - 1 : rows; }
+    __device__ i64 lanes() const { return SKEWED ? HEIGHT : wide; }
+    __device__ i64 times() const { return SKEWED ? rows + wide - 1 : rows; }
     __device__ i64 row(i64 time, i64 lane) const { return SKEWED ? lane : time; }
-    __device__ i64 column(i64 time, i64 lane) const { return SKEWED ? time - lane : lane; }
-    __device__ bool holds(i64 l, i64 m) const { return l < rows && 0 <= m && m < cols; }
+    __device__ i64 column(i64 time, i64 lane) const { return left + (SKEWED ? time - lane : lane); }
+    // Whether row l of the strip, or of those around it, has the cell of column m.
+    __device__ bool has(i64 l, i64 m) const {
+        const i64 n = n0 + l;
+        if (n < 0 || n >= length) return false;
+        return WINDOWED ? lo[n] <= m && m < hi[n] : 0 <= m && m < cols;
+    }
+    __device__ bool holds(i64 l, i64 m) const { return l < rows && has(l, m); }
 
     // Where a number of a cell stands, for state k of so many.
     __device__ i64 at(i64 l, i64 m, i64 k = 0, int states = 1) const {
-        return SKEWED ? ((l + m) * states + k) * HEIGHT + l : (l * states + k) * cols + m;
+        return SKEWED ? ((l + m - left) * states + k) * HEIGHT + l : (l * states + k) * wide + m - left;
     }
 
     // Whether a row of the lattice (negative: counted from its end) is one of the strip's.
@@ -56,13 +67,13 @@ struct Values {
     T* lattice;
 
     __device__ T get(const Strip& z, i64 l, i64 m, int k, T zero) const {
-        if (m < 0 || z.n0 + l < 0) return zero;
-        return l >= 0 ? strip[z.at(l, m, k, STATES)] : before[((HALO + l) * STATES + k) * z.width + m];
+        if (!z.has(l, m)) return zero;
+        return l >= 0 ? strip[z.at(l, m, k, STATES)] : before[((HALO + l) * STATES + k) * z.pitch + m - z.left_before];
     }
     __device__ void put(const Strip& z, i64 l, i64 m, int k, T value) const {
         strip[z.at(l, m, k, STATES)] = value;
         const i64 left = l - (HEIGHT - HALO);
-        if (after && left >= 0) after[(left * STATES + k) * z.width + m] = value;
+        if (after && left >= 0) after[(left * STATES + k) * z.pitch + m - z.left] = value;
         if (lattice) lattice[((z.n0 + l) * z.width + m) * STATES + k] = value;
     }
 };
@@ -76,18 +87,18 @@ struct Flow {
     int rows;
 
     __device__ Flow(F* strips, F* pairs, int rows, const Strip& z, i64 room) : strip(strips + blockIdx.x * room), rows(rows) {
-        const i64 own = z.n0 / HEIGHT % 2, each = rows * z.width;
+        const i64 own = z.n0 / HEIGHT % 2, each = rows * z.pitch;
         after = pairs + (2 * blockIdx.x + (1 - own)) * each;
         first = pairs + (2 * blockIdx.x + own) * each;
     }
     // What the cell (l, m) has sent back along the step; nothing if it is outside of the lattice.
     __device__ F get(const Strip& z, i64 l, i64 m) const {
-        if (z.n0 + l >= z.length || m >= z.cols) return 0;
-        return l < HEIGHT ? strip[z.at(l, m)] : after[(l - HEIGHT) * z.width + m];
+        if (!z.has(l, m)) return 0;
+        return l < HEIGHT ? strip[z.at(l, m)] : after[(l - HEIGHT) * z.pitch + m - z.left_after];
     }
     __device__ void put(const Strip& z, i64 l, i64 m, F value) const {
         strip[z.at(l, m)] = value;
-        if (l < rows) first[l * z.width + m] = value;
+        if (l < rows) first[l * z.pitch + m - z.left] = value;
     }
 };
 

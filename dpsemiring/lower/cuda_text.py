@@ -27,6 +27,7 @@ typedef {integer} I;  // binary exponents
 #define INF {infinity}
 #define NAN_ {nan}
 constexpr bool SKEWED = {skewed};
+constexpr bool WINDOWED = {windowed};
 constexpr i64 HEIGHT = {height};  // rows of a strip
 constexpr i64 HALO = {halo};  // rows that it needs of the one before
 constexpr int STATES = {states};
@@ -78,9 +79,13 @@ class _Drivers(Sweeps):
         real, integer, infinity, nan = _KINDS[p.real]
         about = ["Emitted by dpsemiring; do not edit.", "", *str(p).encode("ascii", "replace").decode().splitlines()]
         self.w(*(f"// {line}".rstrip(" \\") for line in about))
-        skewed = "true" if self.skewed else "false"
+        skewed, windowed = (str(x).lower() for x in (self.skewed, self.windowed))
         kinds = {"real": real, "integer": integer, "infinity": infinity, "nan": nan}
-        self.w(*_BEGIN.format(**kinds, skewed=skewed, height=s.height, halo=s.halo, states=self.states).splitlines())
+        self.w(
+            *_BEGIN.format(
+                **kinds, skewed=skewed, windowed=windowed, height=s.height, halo=s.halo, states=self.states
+            ).splitlines()
+        )
         self.w("", *_STRUCTURES.read_text(encoding="utf-8").splitlines())
         for starts in p.start_variants():
             self.advance(starts)
@@ -98,7 +103,9 @@ class _Drivers(Sweeps):
     def inputs(self, borders: str) -> list[Argument]:
         """What every kernel is given first. `borders` is "" where it writes them, "const " where it reads them."""
         args: list[tuple] = [("i64", "items"), ("const bool*", "skip"), ("const i64*", "n_len"), ("const i64*", "m_len")]
-        args += [("i64", "width"), ("i64", "blocks"), ("i64", "room")]
+        args += [("i64", "width"), ("i64", "pitch"), ("i64", "blocks"), ("i64", "room")]
+        if self.windowed:
+            args += [("i64", "rows_each"), *(("const i64*", name) for name in ("row_lo", "row_hi", "left_of", "wide_of"))]
         for i in self.plan.cell_sites:
             args += [("const F*", f"a{i}")] + [("i64", f"a{i}_{x}") for x in ("b", "n", "m", "more_n", "more_m")]
         for name in self.U:
@@ -119,7 +126,7 @@ class _Drivers(Sweeps):
 
     def items(self, skip: str):
         """The loop over items, those left out that `skip` tells."""
-        self.w("const i64 border = HALO * STATES * width;")
+        self.w("const i64 border = HALO * STATES * pitch;")
         self.w("for (i64 b = blockIdx.x; b < items; b += gridDim.x) {")
         self.w(f"    if ({skip}) continue;")
         return self.w
@@ -139,7 +146,12 @@ class _Drivers(Sweeps):
 
     def strip(self, keep: bool = False) -> None:
         """Strip j, swept forward."""
-        self.w("const Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width};")
+        self.w("Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width, pitch, 0, cols};")
+        if self.windowed:
+            self.w("z.lo = row_lo + b * rows_each, z.hi = row_hi + b * rows_each;")
+            self.w("z.left = left_of[b * blocks + j], z.wide = wide_of[b * blocks + j];")
+            self.w("z.left_before = left_of[b * blocks + max(j - 1, i64(0))];")
+            self.w("z.left_after = left_of[b * blocks + min(j + 1, blocks - 1)];")
         for c, t in enumerate(self.types):
             scratch = f"all_S{c} + blockIdx.x * room * STATES"
             before = f"R{c} + (b * blocks + j) * border"
@@ -176,7 +188,7 @@ class _Drivers(Sweeps):
             if not self.summed(out):
                 args.append(Argument("i64", f"{out}_b"))
         args += [Argument("F*", f"all_{name}", ("grid", "room")) for name in keys]
-        args += [Argument("F*", f"{name}_rows", ("grid", 2, dn, "width")) for name, dn in keys.items()]
+        args += [Argument("F*", f"{name}_rows", ("grid", 2, dn, "pitch")) for name, dn in keys.items()]
         args += [Argument("F*", f"all_{a}", ("grid", "room", self.states)) for a in seeds]
         for starts in self.plan.start_variants():
             self.retreat(starts, wanted)

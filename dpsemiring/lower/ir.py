@@ -13,7 +13,7 @@
     total      = DECODE(SUM over ends e and their cells:  TIMES(D[cell, state], ENCODE(weight)))
 
 A site's `at` shifts the cell that is read; a cost outside its plane is the semiring's `forbid`. The lattice has
-`extra` more rows and columns than the cost.
+`extra` more rows and columns than the cost; with a window, of each row only a range of columns given at the call.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from dpsemiring.algebra.expr import Node, show, var
 from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.declare.window import Window
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Recurrence:
     planes: tuple[str, ...]
     extra: tuple[int, int]
     penalties: tuple[int, ...] = ()  # sites that are added as they stand
+    window: Window | None = None
 
     @property
     def arcs(self) -> tuple[Arc, ...]:
@@ -109,6 +111,8 @@ class Recurrence:
             lines += [f"    {self._arc(a)}" for a in self.states[k]]
         lines.append("  total = decode of sum of")
         lines += [f"    {self._end(e)}" for e in self.ends]
+        if self.window is not None:
+            lines.append("  where lo[n] <= m < hi[n]")
         return "\n".join(lines)
 
     def _arc(self, a):

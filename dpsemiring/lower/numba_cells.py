@@ -24,6 +24,7 @@ class Sweeps(Kernel):
         super().__init__(plan)
         self.vector = VECTOR[plan.real]
         self.delay, self.pad = plan.schedule.max_delay, plan.schedule.max_shift
+        self.bounds = ["FIRST", "LAST"] if self.windowed else []
         self.w = Writer()
 
     def op(self, name: str) -> str:
@@ -74,10 +75,23 @@ class Sweeps(Kernel):
 
     def lane_range(self) -> None:
         """Which lanes hold cells of the lattice, at time t."""
-        if self.skewed:
+        if self.windowed and self.skewed:
+            return
+        if self.windowed:
+            self.w("low, high = FIRST[t], LAST[t]")
+        elif self.skewed:
             self.w("low = max(0, t - cols + 1)", "high = min(rows, t + 1)")
         else:
             self.w("low = 0", "high = cols")
+
+    def masked(self, like: str, names: list[str], outside: list[str]) -> None:
+        """Put the value for "no such cell" in the lanes without a cell."""
+        masks = [f"{name} = where(inside, {name}, {none})" for name, none in zip(names, outside)]
+        if self.windowed and self.skewed:
+            self.w(f"inside = lanes_within({like}, t, FIRST, LAST, q)", *masks)
+            return
+        with self.w.block("if low > q or high < q + V:"):
+            self.w(f"inside = lanes_between({like}, low - q, high - q)", *masks)
 
     # --- sweeping forward ---------------------------------------------------------------------------
 
@@ -86,7 +100,7 @@ class Sweeps(Kernel):
         code = self.code(cell)
         w = self.w
         w("", "", "@njit(**INNER)")
-        args = [*self.S, *self.W, *(self.B if starts else []), *self.U, "times", "rows", "cols", "lanes"]
+        args = [*self.S, *self.W, *(self.B if starts else []), *self.U, *self.bounds, "times", "rows", "cols", "lanes"]
         with w.block(f"def {variant('advance', starts)}({', '.join(args)}):"):
             w(f"pitch = lanes + {self.pad}")
             self.shared(code, spread=True)
@@ -101,10 +115,7 @@ class Sweeps(Kernel):
                     self.statements(code)
                     for (k, c), root in cell.values.items():
                         w(f"d{k}_{c} = {code[root]}")
-                    with w.block("if low > q or high < q + V:"):
-                        w("inside = lanes_between(zero0, low - q, high - q)")
-                        for k, c in cell.values:
-                            w(f"d{k}_{c} = where(inside, d{k}_{c}, zero{c})")
+                    self.masked("zero0", [f"d{k}_{c}" for k, c in cell.values], [f"zero{c}" for _, c in cell.values])
                     for k, c in cell.values:
                         w(f"store(S{c}, o + {k} * pitch, d{k}_{c})".replace(" + 0 * pitch", ""))
 
@@ -117,7 +128,8 @@ class Sweeps(Kernel):
         outs = self.outputs(wanted)
         w("", "", "@njit(**INNER)")
         args = [*self.S, *self.W, *(self.B if starts else []), *self.U]
-        args += [*map(self.flow_name, keys), *self.seeds(), *outs, "seeded", "times", "rows", "cols", "lanes"]
+        args += [*map(self.flow_name, keys), *self.seeds(), *outs, "seeded", *self.bounds]
+        args += ["times", "rows", "cols", "lanes"]
         with w.block(f"def {variant('retreat', starts)}({', '.join(args)}):"):
             w(f"pitch = lanes + {self.pad}", f"after = lanes + {self.pad}")
             self.shared(code, spread=True)
@@ -131,10 +143,7 @@ class Sweeps(Kernel):
                     self.loads(code, cell, "load")
                     self.statements(code)
                     written = self.written(cell, code, outs)
-                    with w.block("if low > q or high < q + V:"):
-                        w("inside = lanes_between(none, low - q, high - q)")
-                        for name, _ in written:
-                            w(f"{name} = where(inside, {name}, none)")
+                    self.masked("none", [name for name, _ in written], ["none"] * len(written))
                     for name, target in written:
                         w(target.format(name))
 

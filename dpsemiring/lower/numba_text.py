@@ -40,13 +40,15 @@ class Drivers(Sweeps):
         names = ["first", "last", "skip", "n_len", "m_len"]
         for i in self.plan.cell_sites:
             names += [f"a{i}", f"more_n{i}", f"more_m{i}"]
-        names += [f"{u}_all" for u in self.U]
+        if self.windowed:
+            names += ["row_lo", "row_hi", "left_of", "cols_of"]
+        names += [f"all_{u}" for u in self.U]
         return names + [f"R{c}" for c in self.components]
 
     def workspace(self) -> None:
         """Buffers for the largest block; made once for a run over items."""
         p, w, s = self.plan, self.w, self.plan.schedule
-        w(f"cols_all = m_len.max() + {p.recurrence.extra[1]}")
+        w("cols_all = cols_of.max()" if self.windowed else f"cols_all = m_len.max() + {p.recurrence.extra[1]}")
         w(f"lanes_all = lane_count(cols_all, {s.height}, V, {self.skewed})")
         w(f"times_all = time_count({s.height}, cols_all, {self.skewed})")
         w(f"size = (times_all + {self.delay}) * {self.states} * (lanes_all + {self.pad})")
@@ -54,37 +56,52 @@ class Drivers(Sweeps):
             w(f"S{c} = np.empty(size, {'I' if kind == INT else 'F'})")
         for name in [*self.W, *self.B]:
             w(f"{name} = np.empty(times_all * lanes_all, np.{p.real})")
+        for name in self.bounds:
+            w(f"{name} = np.empty({s.height}, np.int32)")
 
     def item(self) -> None:
         """The numbers of one item."""
         x0, x1 = self.plan.recurrence.extra
-        self.w(f"length = n_len[b] + {x0}", f"cols = m_len[b] + {x1}")
-        self.w(f"lanes = lane_count(cols, {self.plan.schedule.height}, V, {self.skewed})")
+        self.w(f"length = n_len[b] + {x0}", f"m_all = m_len[b] + {x1}")
+        if not self.windowed:
+            self.w("left, cols, known, shift = 0, m_all, m_all, 0")
+            self.w(f"lanes = lane_count(cols, {self.plan.schedule.height}, V, {self.skewed})")
         for u in self.U:
-            self.w(f"{u} = {u}_all[b if {u}_all.size > 1 else 0]")
+            self.w(f"{u} = all_{u}[b if all_{u}.size > 1 else 0]")
+
+    def neighbour(self, other: str) -> None:
+        """Where the columns of another block of the item lie, as seen from block `j`."""
+        if self.windowed:
+            self.w(f"known, shift = cols_of[b, {other}], left - left_of[b, {other}]")
 
     def recompute(self) -> None:
         """Sweep block `j` forward from its border."""
         p, w, s, r = self.plan, self.w, self.plan.schedule, self.plan.recurrence
-        w(f"n0 = j * {s.height}", f"rows = min({s.height}, length - n0)", f"times = time_count(rows, cols, {self.skewed})")
+        w(f"n0 = j * {s.height}", f"rows = min({s.height}, length - n0)")
+        if self.windowed:
+            w("left, cols = left_of[b, j], cols_of[b, j]", f"lanes = lane_count(cols, {s.height}, V, {self.skewed})")
+            w(f"bound({', '.join(self.bounds)}, row_lo, row_hi, b, n0, rows, left, {self.skewed})")
+            self.neighbour("max(j - 1, 0)")
+        w(f"times = time_count(rows, cols, {self.skewed})")
         for i in p.cell_sites:
             site = r.sites[i]
             outside = self.value_text(self.outside(site))
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
-            w(f"stage(W{i}, a{i}, b, n0, rows, cols, {site.at[0]}, {site.at[1]}, {n}, {m}, {outside}, lanes, {self.skewed})")
+            at = f"{site.at[0]}, left + {site.at[1]}".replace("+ -", "- ").replace(" + 0", "")
+            w(f"stage(W{i}, a{i}, b, n0, rows, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed})")
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = (
                 f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, times, {self.skewed}"
             )
-            w(f"enter(S{c}, R{c}, b, j, cols, {geometry})")
+            w(f"enter(S{c}, R{c}, b, j, cols, known, shift, {geometry})")
         if not p.always_starts:
             tests = [f"falls({n}, length, n0, rows)" for n in dict.fromkeys(n for n, _ in p.patterns)]
             w(f"starts = {' or '.join(tests)}")
-        rest = ", ".join([*self.U, "times", "rows", "cols", "lanes"])
+        rest = ", ".join([*self.U, *self.bounds, "times", "rows", "cols", "lanes"])
         with w.block("if starts:" if not p.always_starts else "if True:"):
             for i, (n, m) in enumerate(p.patterns):
                 place = f"{n or 0}, {n is None}, {m or 0}, {m is None}"
-                w(f"mark(B{i}, {place}, length, n0, rows, cols, lanes, {self.skewed})")
+                w(f"mark(B{i}, {place}, length, m_all, n0, rows, left, cols, lanes, {self.skewed})")
             w(f"advance_starts({', '.join([*self.S, *self.W, *self.B])}, {rest})")
         if not p.always_starts:
             with w.block("else:"):
@@ -133,10 +150,10 @@ def forward_text(plan: Plan, sweep: str) -> str:
                 place = f"lanes, {kernel.pad}, {kernel.delay}, {kernel.skewed}"
                 w("begin = e", "e = ends_before(end_n, b, n0 + rows, begin)")
                 for c in kernel.components:
-                    w(f"collect(S{c}, D{c}, b, end_n, end_m, end_k, begin, e, n0, {kernel.states}, {place})")
+                    w(f"collect(S{c}, D{c}, b, end_n, end_m, end_k, begin, e, n0, left, {kernel.states}, {place})")
                 with w.block("if keep:"):
                     for c in kernel.components:
-                        w(f"spill(S{c}, L{c}, b, n0, rows, cols, {kernel.states}, {place})")
+                        w(f"spill(S{c}, L{c}, b, n0, rows, left, cols, {kernel.states}, {place})")
                 with w.block("if n0 + rows < length:"):
                     for c in kernel.components:
                         w(f"leave(S{c}, R{c}, b, j, {s.height}, cols, {kernel.states}, {s.halo}, {place})")
@@ -150,7 +167,7 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
         kernel.retreat(starts, wanted)
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
-    totals = [f"{out}_all" for out in outs]
+    totals = [f"all_{out}" for out in outs]
     args = kernel.inputs() + ["end_n", "end_m", "end_k"] + [f"d{a}" for a in seeds] + totals
     w("", "", "@njit(**OPTIONS)")
     with w.block(f"def backward({', '.join(args)}):"):
@@ -170,15 +187,17 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
                 w(f"H{kernel.flow_name(key)}[:] = 0")
             with w.block(f"for j in range((length - 1) // {s.height}, -1, -1):"):
                 kernel.recompute()
+                kernel.neighbour(f"min(j + 1, (length - 1) // {s.height})")
                 for key in keys:
                     name = kernel.flow_name(key)
                     around = f"lanes, {kernel.pad}, {kernel.delay}, times, {kernel.skewed}"
-                    w(f"enter_flows({name}, H{name}, {s.height}, cols, {s.margin}, {around})")
+                    w(f"enter_flows({name}, H{name}, {s.height}, cols, known, shift, {s.margin}, {around})")
                 w("begin = ends_before(end_n, b, n0, 0)", "e = ends_before(end_n, b, n0 + rows, begin)")
-                place = f"b, end_n, end_m, end_k, begin, e, n0, {kernel.states}, lanes, {kernel.skewed}"
+                place = f"b, end_n, end_m, end_k, begin, e, n0, left, {kernel.states}, lanes, {kernel.skewed}"
                 for a in seeds:
                     w(f"plant({a}, d{a}, {place})")
-                common = [*kernel.U, *map(kernel.flow_name, keys), *seeds, *outs, "e > begin", "times", "rows", "cols", "lanes"]
+                common = [*kernel.U, *map(kernel.flow_name, keys), *seeds, *outs, "e > begin"]
+                common += [*kernel.bounds, "times", "rows", "cols", "lanes"]
                 with w.block("if starts:" if not plan.always_starts else "if True:"):
                     w(f"retreat_starts({', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
                 if not plan.always_starts:
@@ -192,13 +211,14 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
                 for out in outs:
                     site = kernel.site_of(out)
                     if kernel.summed(out):
-                        w(f"flush({out}, {out}_all, b)")
+                        w(f"flush({out}, all_{out}, b)")
                     elif site is None:
-                        w(f"unstage(dO, dO_all, b, n0, rows, cols, 0, 0, length, cols, lanes, {kernel.skewed})")
+                        w(f"unstage(dO, all_dO, b, n0, rows, cols, 0, left, length, m_all, lanes, {kernel.skewed})")
                     else:
                         i = out[2:]
-                        place = f"{site.at[0]}, {site.at[1]}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
-                        w(f"unstage({out}, {out}_all, b, n0, rows, cols, {place}, lanes, {kernel.skewed})")
+                        at = f"{site.at[0]}, left + {site.at[1]}".replace("+ -", "- ").replace(" + 0", "")
+                        place = f"{at}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
+                        w(f"unstage({out}, all_{out}, b, n0, rows, cols, {place}, lanes, {kernel.skewed})")
     return w.text
 
 
@@ -242,7 +262,7 @@ def paths_text(plan: Plan, sweep: str) -> str:
                         for name in kernel.B:
                             w(f"{name}[:] = 0")
                 with w.block("while k >= 0 and n >= n0:"):
-                    w("l = n - n0", "t, q = (m + l, l)" if kernel.skewed else "t, q = (l, m)")
+                    w("l = n - n0", "t, q = (m - left + l, l)" if kernel.skewed else "t, q = (l, m - left)")
                     w(f"chosen = choose({', '.join([*kernel.S, *kernel.W, *kernel.B, *kernel.U])}, k, t, q, lanes)")
                     with w.block("if chosen < 0:"):
                         w("k = -1", "count = -1", "break")

@@ -39,8 +39,8 @@ class Engine(Protocol):
     recurrence: Recurrence
     plain: bool  # whether totals are to be summed item by item, as an oracle does
 
-    def survey(self, array, n_len, m_len, more_n, more_m, refused, nan, bad) -> None:
-        """Mark items that hold a NaN, or the refused infinity, within their lengths."""
+    def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
+        """Mark items that hold a NaN, or the refused infinity, in the first rows[b] rows, columns lo[b, n] to hi[b, n]."""
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         """Values at the ends."""

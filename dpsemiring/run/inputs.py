@@ -12,6 +12,7 @@ from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence, Site
 from dpsemiring.run import sources
+from dpsemiring.run.windows import Rows, read_ranges, row_ranges
 
 
 @dataclass(eq=False)
@@ -31,11 +32,17 @@ class Problem:
     shapes: dict[str, tuple[int, ...]]  # of these values as they were passed
     sources: dict[str, Source]
     as_dict: bool
+    window: Rows | None = None
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     @property
     def batch(self) -> int:
         return self.shape[0]
+
+    @property
+    def cells(self) -> np.ndarray:
+        """(B,): how many cells there are, about."""
+        return self.n_len * self.m_len if self.window is None else (self.window[1] - self.window[0]).sum(axis=1)
 
 
 def bind(
@@ -48,8 +55,7 @@ def bind(
 ) -> Problem:
     """Check a call's arrays and lay them out.
 
-    `survey(array, n_len, m_len, more_n, more_m, refused, nan, bad)` looks for NaN and refused infinities within
-    the lengths; the engines bring their own.
+    `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own.
     """
     cost, as_dict = _planes(recurrence, cost)
     materialised = {name: sources.materialise(name, c) if isinstance(c, Source) else c for name, c in cost.items()}
@@ -84,6 +90,9 @@ def bind(
         as_dict=as_dict,
         nan=np.zeros(shape[0], bool),
     )
+    if recurrence.window is not None:
+        lattice = [length + more for length, more in zip((n_len, m_len), recurrence.extra)]
+        problem.window = row_ranges(recurrence.window, *lattice, shape[1] + recurrence.extra[0], given)
     for site in recurrence.sites:
         problem.sites.append(_site(site, problem, recurrence.extra))
         problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
@@ -278,7 +287,8 @@ def _survey(recurrence, problem, excess, survey):
     refused = -forbid
     for name, plane in problem.planes.items():
         bad = np.zeros(problem.batch, bool)
-        survey(plane, problem.n_len, problem.m_len, *excess[name], refused, problem.nan, bad)
+        rows, (lo, hi) = problem.n_len + excess[name][0], _read_columns(recurrence, problem, name, excess[name])
+        survey(plane, rows, lo, hi, refused, problem.nan, bad)
         for b in np.flatnonzero(bad):
             raise ValueError(
                 f"plane {name!r} holds {refused:+} in item {b}; over this semiring {forbid:+} forbids a cell, and {refused:+} "
@@ -297,6 +307,15 @@ def _survey(recurrence, problem, excess, survey):
                 raise ValueError(f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {forbid:+}")
     for values in problem.params.values():
         problem.nan |= np.isnan(values)
+
+
+def _read_columns(recurrence, problem, name, excess):
+    """Of each row of a plane, the range of columns that some cell may read; of all rows alike where there is no window."""
+    lo, hi = np.zeros((problem.batch, 1), np.int64), (problem.m_len + excess[1])[:, None]
+    if problem.window is None:
+        return lo, hi
+    shifts = [site.at for site in recurrence.sites if site.role == "cost" and site.name == name]
+    return read_ranges(problem.window, shifts, problem.planes[name].shape[1], hi)
 
 
 def _inside(problem, extra, shape):

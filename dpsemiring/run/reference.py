@@ -25,11 +25,13 @@ class ReferenceEngine:
     def __init__(self, recurrence: Recurrence):
         self.recurrence = recurrence
 
-    def survey(self, array, n_len, m_len, more_n, more_m, refused, nan, bad) -> None:
-        for b, (n, m) in enumerate(zip(n_len, m_len)):
-            inside = array[b, : n + more_n, : m + more_m]
-            nan[b] |= bool(np.isnan(inside).any())
-            bad[b] |= bool((inside == refused).any())
+    def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
+        columns = np.arange(array.shape[2])
+        for b in range(len(array)):
+            inside = (lo[b, :, None] <= columns) & (columns < hi[b, :, None])
+            read = array[b, : rows[b]][np.broadcast_to(inside, array.shape[1:])[: rows[b]]]
+            nan[b] |= bool(np.isnan(read).any())
+            bad[b] |= bool((read == refused).any())
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         zero = Numbers(self.recurrence.semiring, self._params(problem, 0)).zero if problem.batch else ()
@@ -91,7 +93,10 @@ class _Lattice:
         self.values: dict[tuple[int, int, int], tuple] = {}
 
     def cells(self):
-        return [(n, m) for n in range(self.rows) for m in range(self.cols)]
+        if self.p.window is None:
+            return [(n, m) for n in range(self.rows) for m in range(self.cols)]
+        lo, hi = (a[self.b] for a in self.p.window)
+        return [(n, m) for n in range(self.rows) for m in range(lo[n], hi[n])]
 
     def fill(self):
         for n, m in self.cells():

@@ -43,6 +43,10 @@ def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:
         parts.append((n, m, np.full(n.shape, end.state), np.full(n.shape, which)))
     n, m, state, which = (np.concatenate(p, axis=1) for p in zip(*parts))
     inside = (n >= 0) & (n < rows[:, None]) & (m >= 0) & (m < cols[:, None])
+    if problem.window is not None:
+        items = np.arange(problem.batch)[:, None]
+        lo, hi = (a[items, np.where(inside, n, 0)] for a in problem.window)
+        inside &= (lo <= m) & (m < hi)
     width = int(cols.max(initial=1))
     key = np.where(inside, n * width + m, NOWHERE)
     if len(recurrence.ends) > 1 or not inside.all():

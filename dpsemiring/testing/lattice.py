@@ -96,12 +96,15 @@ def unroll(topology: Topology, cost, lengths=None, params=None, *, forbid: float
     lattice = Lattice(item)
     for n in range(item.rows):
         for m in range(item.cols):
+            if not item.in_window(n, m):
+                continue
             for state in topology.state_names:
                 found = list(_starts_at(item, (n, m, state))) + list(_steps_into(item, (n, m, state)))
                 lattice.into[n, m, state] = found
     for n in range(item.rows):
         for m in range(item.cols):
-            lattice.ends += _ends_at(item, n, m)
+            if item.in_window(n, m):
+                lattice.ends += _ends_at(item, n, m)
     return lattice
 
 
@@ -124,7 +127,7 @@ def _starts_at(item: Item, node: Node) -> Iterator[Arc]:
 def _steps_into(item: Item, node: Node) -> Iterator[Arc]:
     n, m, state = node
     for i, step in enumerate(item.topology.steps):
-        if step.target != state or n - step.dn < 0 or m - step.dm < 0:
+        if step.target != state or not item.in_window(n - step.dn, m - step.dm):
             continue
         if not item.exists(step.where, n, m):
             continue

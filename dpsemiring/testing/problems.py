@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from dpsemiring.declare.topology import Topology
 from dpsemiring.testing.reading import as_planes, declared_params, main_plane
 
 KINDS = ("uniform", "ties", "holes")
+HAVE_DERIVATIVE = ("positive", "semiring", "weight", "penalty")  # of the roles
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Problem:
 
 
 def roles(topology: Topology, semiring: Semiring) -> dict[str, str]:
-    """What each Param is used for: "label", "mask", "positive", "semiring", "weight" or "penalty", the strictest of them."""
+    """What each Param is used for: "label", "mask", "window:" with its place, "positive", "semiring", "weight" or "penalty",
+    the strictest of them."""
     found: dict[str, set[str]] = {name: set() for name in declared_params(topology, semiring)}
     for payer in topology.payers():
         where = getattr(payer, "where", None)
@@ -65,10 +67,25 @@ def roles(topology: Topology, semiring: Semiring) -> dict[str, str]:
             value = value.param if isinstance(value, Entry) else value
             if isinstance(value, Param):
                 found[value.name].add(role)
+    for place in () if topology.window is None else fields(topology.window):
+        value = getattr(topology.window, place.name)
+        if isinstance(value, Param):
+            found[value.name].add(f"window:{place.name}")
     for own, value in semiring.params.items():
         if isinstance(value, Param):
             found[value.name].add("positive" if own in semiring.positive else "semiring")
-    order = ("label", "mask", "positive", "semiring", "weight", "penalty")
+    order = (
+        "label",
+        "mask",
+        "window:lo",
+        "window:hi",
+        "window:radius",
+        "window:max_slope",
+        "positive",
+        "semiring",
+        "weight",
+        "penalty",
+    )
     return {name: min(uses, key=order.index) for name, uses in found.items()}
 
 
@@ -96,6 +113,10 @@ def random_param(rng: np.random.Generator, param: Param, role: str, sizes: Mappi
             return rng.integers(0, 3, shape)
         case "mask":
             return (rng.random(shape) < 0.8).astype(float)
+        case "window:lo":
+            return rng.integers(-2, 1, shape)
+        case "window:hi" | "window:radius" | "window:max_slope":  # a window must not exclude every path
+            return np.full(shape, 1000)
         case "positive" | "weight":
             return rng.uniform(0.4, 2.0, shape)
         case "semiring":

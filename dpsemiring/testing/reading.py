@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Differs, Entry, Param
 from dpsemiring.declare.step import Term
 from dpsemiring.declare.topology import Topology
+from dpsemiring.declare.window import Itakura, Ranges, SakoeChiba
 
 DEEPEST = 200
 
@@ -181,6 +183,26 @@ class Item:
             return True
         labels = self.params[where.param.name]
         return bool(labels[self.place(where.param, n, m)] != labels[self.place(where.param, n, other)])
+
+    def in_window(self, n: int, m: int) -> bool:
+        """Whether the cell exists: in the lattice and in the topology's window."""
+        if not (0 <= n < self.rows and 0 <= m < self.cols):
+            return False
+        window, down, across = self.topology.window, self.rows - 1, self.cols - 1
+        if isinstance(window, SakoeChiba):
+            centre = Fraction(n * across, down) if down else 0
+            return abs(m - centre) <= Fraction(self._of_window(window.radius, n))
+        if isinstance(window, Itakura) and down and across:
+            s, u, v = Fraction(self._of_window(window.max_slope, n)), Fraction(n, down), Fraction(m, across)
+            return u / s <= v <= s * u and (1 - u) / s <= 1 - v <= s * (1 - u)
+        if isinstance(window, Ranges):
+            return self._of_window(window.lo, n) <= m < self._of_window(window.hi, n)
+        return True
+
+    def _of_window(self, value, n: int):
+        if isinstance(value, Param):
+            return self.params[value.name][self.place(value, n, 0)].item()
+        return value[n] if isinstance(value, tuple) else value
 
     def check_depth(self) -> None:
         """Refuse a lattice too long for a recursion that is written as one."""

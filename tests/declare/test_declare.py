@@ -57,7 +57,7 @@ REFUSED = {
     "an axis that is none": (lambda: dp.Boundary.subsequence(2), ValueError, "axis is 0"),
     "half an index": (lambda: dp.Start(0.5, 0), TypeError, "n is a whole number"),
     "extra out of range": (lambda: dp.Topology([dp.Step(1, 0)], extra=(2, 0)), ValueError, "pair of 0 or 1"),
-    "a window": (lambda: dp.Topology([dp.Step(1, 0)], window=5), NotImplementedError, "forbid cells by cost"),
+    "a window": (lambda: dp.Topology([dp.Step(1, 0)], window=5), TypeError, "window is a dp.Window"),
     "gamma 0": (lambda: dp.Softmin(0.0), ValueError, "gamma must be finite and > 0, found 0.0"),
     "gamma NaN": (lambda: dp.Sparsemin(math.nan), ValueError, "gamma must be finite"),
     "a parameter of two words": (

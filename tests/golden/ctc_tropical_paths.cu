@@ -22,6 +22,7 @@ typedef i64 I;  // binary exponents
 #define INF __longlong_as_double(0x7ff0000000000000ll)
 #define NAN_ __longlong_as_double(0x7fffffffffffffffll)
 constexpr bool SKEWED = false;
+constexpr bool WINDOWED = false;
 constexpr i64 HEIGHT = 32;  // rows of a strip
 constexpr i64 HALO = 1;  // rows that it needs of the one before
 constexpr int STATES = 1;
@@ -131,13 +132,13 @@ __device__ I choose(const Strip z, const Values<F> S0, const Site W0, const Site
 }
 
 extern "C" __global__ void paths(
-    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 blocks, i64 room, const F* a0,
-    i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* a1, i64 a1_b, i64 a1_n, i64 a1_m,
+    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
+    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* a1, i64 a1_b, i64 a1_n, i64 a1_m,
     i64 a1_more_n, i64 a1_more_m, const F* R0, F* all_S0, const i64* from_n, const i64* from_m, const i64* from_k,
     i64* visited, i64 visited_b, i64* counts
 ) {
     __shared__ i64 here[4];
-    const i64 border = HALO * STATES * width;
+    const i64 border = HALO * STATES * pitch;
     for (i64 b = blockIdx.x; b < items; b += gridDim.x) {
         if (skip[b] || from_n[b] < 0) continue;
         const i64 length = n_len[b], cols = m_len[b];
@@ -146,7 +147,7 @@ extern "C" __global__ void paths(
         i64 n = from_n[b], m = from_m[b], k = from_k[b], count = 0;
         while (k >= 0) {
             const i64 j = n / HEIGHT;
-            const Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width};
+            Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width, pitch, 0, cols};
             const Values<F> S0 = {all_S0 + blockIdx.x * room * STATES, R0 + (b * blocks + j) * border, nullptr, nullptr};
             if (z.has_row(0)) advance_starts(z, S0, W0, W1);
             else advance(z, S0, W0, W1);

@@ -119,7 +119,8 @@ def paths(first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, mo
         if skip[b] or from_n[b] < 0:
             continue
         length = n_len[b] + 0
-        cols = m_len[b] + 0
+        m_all = m_len[b] + 0
+        left, cols, known, shift = 0, m_all, m_all, 0
         lanes = lane_count(cols, 32, V, False)
         n, m, k, count = from_n[b], from_m[b], from_k[b], 0
         while k >= 0:
@@ -127,13 +128,13 @@ def paths(first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, mo
             n0 = j * 32
             rows = min(32, length - n0)
             times = time_count(rows, cols, False)
-            stage(W0, a0, b, n0, rows, cols, 0, 0, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
-            stage(W1, a1, b, n0, rows, cols, 0, 0, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
-            enter(S0, R0, b, j, cols, 1, 1, 2, F(np.inf), lanes, 2, 1, times, False)
+            stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
+            stage(W1, a1, b, n0, rows, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
+            enter(S0, R0, b, j, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 2, 1, times, False)
             starts = falls(0, length, n0, rows)
             if starts:
-                mark(B0, 0, False, 0, False, length, n0, rows, cols, lanes, False)
-                mark(B1, 0, False, 1, False, length, n0, rows, cols, lanes, False)
+                mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, False)
+                mark(B1, 0, False, 1, False, length, m_all, n0, rows, left, cols, lanes, False)
                 advance_starts(S0, W0, W1, B0, B1, times, rows, cols, lanes)
             else:
                 advance(S0, W0, W1, times, rows, cols, lanes)
@@ -142,7 +143,7 @@ def paths(first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, mo
                 B1[:] = 0
             while k >= 0 and n >= n0:
                 l = n - n0
-                t, q = (l, m)
+                t, q = (l, m - left)
                 chosen = choose(S0, W0, W1, B0, B1, k, t, q, lanes)
                 if chosen < 0:
                     k = -1

@@ -20,6 +20,7 @@ typedef i64 I;  // binary exponents
 #define INF __longlong_as_double(0x7ff0000000000000ll)
 #define NAN_ __longlong_as_double(0x7fffffffffffffffll)
 constexpr bool SKEWED = true;
+constexpr bool WINDOWED = false;
 constexpr i64 HEIGHT = 32;  // rows of a strip
 constexpr i64 HALO = 1;  // rows that it needs of the one before
 constexpr int STATES = 1;
@@ -219,12 +220,12 @@ __device__ void advance(const Strip z, const Values<F> S0, const Values<I> S1, c
 }
 
 extern "C" __global__ void forward(
-    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 blocks, i64 room, const F* a0,
-    i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma, F* R0, I* R1,
-    F* all_S0, I* all_S1, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, F* D0, I* D1, F* L0,
-    I* L1, i64 lattice_each
+    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
+    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma,
+    F* R0, I* R1, F* all_S0, I* all_S1, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, F* D0,
+    I* D1, F* L0, I* L1, i64 lattice_each
 ) {
-    const i64 border = HALO * STATES * width;
+    const i64 border = HALO * STATES * pitch;
     for (i64 b = blockIdx.x; b < items; b += gridDim.x) {
         if (skip[b]) continue;
         const i64 length = n_len[b], cols = m_len[b];
@@ -233,7 +234,7 @@ extern "C" __global__ void forward(
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
         i64 e = 0;
         for (i64 j = 0; j * HEIGHT < length; j++) {
-            const Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width};
+            Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width, pitch, 0, cols};
             const Values<F> S0 = {all_S0 + blockIdx.x * room * STATES, R0 + (b * blocks + j) * border, z.n0 + HEIGHT < length ? R0 + (b * blocks + j) * border + border : nullptr, L0 ? L0 + b * lattice_each : nullptr};
             const Values<I> S1 = {all_S1 + blockIdx.x * room * STATES, R1 + (b * blocks + j) * border, z.n0 + HEIGHT < length ? R1 + (b * blocks + j) * border + border : nullptr, L1 ? L1 + b * lattice_each : nullptr};
             if (z.has_row(0)) advance_starts(z, S0, S1, W0, p_gamma);

@@ -20,6 +20,7 @@ typedef int I;  // binary exponents
 #define INF __int_as_float(0x7f800000)
 #define NAN_ __int_as_float(0x7fffffff)
 constexpr bool SKEWED = true;
+constexpr bool WINDOWED = false;
 constexpr i64 HEIGHT = 32;  // rows of a strip
 constexpr i64 HALO = 1;  // rows that it needs of the one before
 constexpr int STATES = 1;
@@ -299,13 +300,13 @@ __device__ void retreat(const Strip z, const Values<F> S0, const Site W0, const 
 }
 
 extern "C" __global__ void backward(
-    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 blocks, i64 room, const F* a0,
-    i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma, const F* R0,
-    F* all_S0, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, const F* dA0, F* all_dW0, i64 dW0_b,
-    double* all_dp_gamma, F* all_G1_1_0_0, F* all_G1_0_0_0, F* all_G0_1_0_0, F* G1_1_0_0_rows, F* G1_0_0_0_rows,
-    F* G0_1_0_0_rows, F* all_A0
+    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
+    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma,
+    const F* R0, F* all_S0, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, const F* dA0,
+    F* all_dW0, i64 dW0_b, double* all_dp_gamma, F* all_G1_1_0_0, F* all_G1_0_0_0, F* all_G0_1_0_0, F* G1_1_0_0_rows,
+    F* G1_0_0_0_rows, F* G0_1_0_0_rows, F* all_A0
 ) {
-    const i64 border = HALO * STATES * width;
+    const i64 border = HALO * STATES * pitch;
     for (i64 b = blockIdx.x; b < items; b += gridDim.x) {
         if (skip[b]) continue;
         const i64 length = n_len[b], cols = m_len[b];
@@ -316,7 +317,7 @@ extern "C" __global__ void backward(
         F* const dW0 = all_dW0 + b * dW0_b;
         double dp_gamma = 0;
         for (i64 j = (length - 1) / HEIGHT; j >= 0; j--) {
-            const Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width};
+            Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width, pitch, 0, cols};
             const Values<F> S0 = {all_S0 + blockIdx.x * room * STATES, R0 + (b * blocks + j) * border, nullptr, nullptr};
             if (z.has_row(0)) advance_starts(z, S0, W0, p_gamma);
             else advance(z, S0, W0, p_gamma);

@@ -212,7 +212,7 @@ def retreat(S0, W0, p_gamma, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, seeded, time
 
 
 @njit(**OPTIONS)
-def backward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, p_gamma_all, R0, end_n, end_m, end_k, dA0, dW0_all):
+def backward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, all_p_gamma, R0, end_n, end_m, end_k, dA0, all_dW0):
     cols_all = m_len.max() + 0
     lanes_all = lane_count(cols_all, 32, V, True)
     times_all = time_count(32, cols_all, True)
@@ -232,9 +232,10 @@ def backward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, p_gamma_all,
         if skip[b]:
             continue
         length = n_len[b] + 0
-        cols = m_len[b] + 0
+        m_all = m_len[b] + 0
+        left, cols, known, shift = 0, m_all, m_all, 0
         lanes = lane_count(cols, 32, V, True)
-        p_gamma = p_gamma_all[b if p_gamma_all.size > 1 else 0]
+        p_gamma = all_p_gamma[b if all_p_gamma.size > 1 else 0]
         HG1_1_0_0[:] = 0
         HG1_0_0_0[:] = 0
         HG0_1_0_0[:] = 0
@@ -242,26 +243,26 @@ def backward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, p_gamma_all,
             n0 = j * 32
             rows = min(32, length - n0)
             times = time_count(rows, cols, True)
-            stage(W0, a0, b, n0, rows, cols, 0, 0, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
-            enter(S0, R0, b, j, cols, 1, 1, 1, F(np.inf), lanes, 1, 2, times, True)
+            stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
+            enter(S0, R0, b, j, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, times, True)
             starts = falls(0, length, n0, rows)
             if starts:
-                mark(B0, 0, False, 0, False, length, n0, rows, cols, lanes, True)
+                mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, True)
                 advance_starts(S0, W0, B0, p_gamma, times, rows, cols, lanes)
             else:
                 advance(S0, W0, p_gamma, times, rows, cols, lanes)
-            enter_flows(G1_1_0_0, HG1_1_0_0, 32, cols, 1, lanes, 1, 2, times, True)
-            enter_flows(G1_0_0_0, HG1_0_0_0, 32, cols, 1, lanes, 1, 2, times, True)
-            enter_flows(G0_1_0_0, HG0_1_0_0, 32, cols, 1, lanes, 1, 2, times, True)
+            enter_flows(G1_1_0_0, HG1_1_0_0, 32, cols, known, shift, 1, lanes, 1, 2, times, True)
+            enter_flows(G1_0_0_0, HG1_0_0_0, 32, cols, known, shift, 1, lanes, 1, 2, times, True)
+            enter_flows(G0_1_0_0, HG0_1_0_0, 32, cols, known, shift, 1, lanes, 1, 2, times, True)
             begin = ends_before(end_n, b, n0, 0)
             e = ends_before(end_n, b, n0 + rows, begin)
-            plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, 1, lanes, True)
+            plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, left, 1, lanes, True)
             if starts:
                 retreat_starts(S0, W0, B0, p_gamma, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, e > begin, times, rows, cols, lanes)
             else:
                 retreat(S0, W0, p_gamma, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, e > begin, times, rows, cols, lanes)
-            uproot(A0, b, end_n, end_m, end_k, begin, e, n0, 1, lanes, True)
+            uproot(A0, b, end_n, end_m, end_k, begin, e, n0, left, 1, lanes, True)
             leave_flows(G1_1_0_0, HG1_1_0_0, rows, cols, lanes, 1, True)
             leave_flows(G1_0_0_0, HG1_0_0_0, rows, cols, lanes, 1, True)
             leave_flows(G0_1_0_0, HG0_1_0_0, rows, cols, lanes, 1, True)
-            unstage(dW0, dW0_all, b, n0, rows, cols, 0, 0, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True)
+            unstage(dW0, all_dW0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True)

@@ -32,7 +32,7 @@ from sweep import advance_starts, advance
 
 
 @njit(**OPTIONS)
-def forward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, p_gamma_all, R0, end_n, end_m, end_k, D0, keep, L0):
+def forward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, all_p_gamma, R0, end_n, end_m, end_k, D0, keep, L0):
     cols_all = m_len.max() + 0
     lanes_all = lane_count(cols_all, 32, V, True)
     times_all = time_count(32, cols_all, True)
@@ -44,26 +44,27 @@ def forward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, p_gamma_all, 
         if skip[b]:
             continue
         length = n_len[b] + 0
-        cols = m_len[b] + 0
+        m_all = m_len[b] + 0
+        left, cols, known, shift = 0, m_all, m_all, 0
         lanes = lane_count(cols, 32, V, True)
-        p_gamma = p_gamma_all[b if p_gamma_all.size > 1 else 0]
+        p_gamma = all_p_gamma[b if all_p_gamma.size > 1 else 0]
         e = 0
         for j in range((length + 31) // 32):
             n0 = j * 32
             rows = min(32, length - n0)
             times = time_count(rows, cols, True)
-            stage(W0, a0, b, n0, rows, cols, 0, 0, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
-            enter(S0, R0, b, j, cols, 1, 1, 1, F(np.inf), lanes, 1, 2, times, True)
+            stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
+            enter(S0, R0, b, j, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, times, True)
             starts = falls(0, length, n0, rows)
             if starts:
-                mark(B0, 0, False, 0, False, length, n0, rows, cols, lanes, True)
+                mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, True)
                 advance_starts(S0, W0, B0, p_gamma, times, rows, cols, lanes)
             else:
                 advance(S0, W0, p_gamma, times, rows, cols, lanes)
             begin = e
             e = ends_before(end_n, b, n0 + rows, begin)
-            collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, 1, lanes, 1, 2, True)
+            collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, left, 1, lanes, 1, 2, True)
             if keep:
-                spill(S0, L0, b, n0, rows, cols, 1, lanes, 1, 2, True)
+                spill(S0, L0, b, n0, rows, left, cols, 1, lanes, 1, 2, True)
             if n0 + rows < length:
                 leave(S0, R0, b, j, 32, cols, 1, 1, lanes, 1, 2, True)

@@ -22,6 +22,7 @@ from dpsemiring.run.cpu import staging
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
+from dpsemiring.run.windows import block_columns
 
 # below so many cells a pool costs more than it brings
 WORTH_A_THREAD = 100_000
@@ -46,7 +47,7 @@ if hasattr(os, "register_at_fork"):
 
 def _over_items(work: Callable[[int, int], object], problem: Problem) -> None:
     """Run work(first, last) over all items, on several threads where that pays."""
-    batch, sizes = problem.batch, np.cumsum(problem.n_len * problem.m_len)
+    batch, sizes = problem.batch, np.cumsum(problem.cells)
     if not batch:
         return
     cells = int(sizes[-1])
@@ -105,14 +106,16 @@ class CpuEngine:
             self._kernels[key] = getattr(load_source(text, job, support), job)
         return self._kernels[key]
 
-    def survey(self, array, n_len, m_len, more_n, more_m, refused, nan, bad) -> None:
-        staging.survey(array, n_len, m_len, more_n, more_m, array.dtype.type(refused), nan, bad)
+    def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
+        staging.survey(array, rows, lo, hi, array.dtype.type(refused), nan, bad)
 
     def _inputs(self, problem: Problem, borders) -> list:
         plan = self.plan(problem.real)
         args = [problem.nan, problem.n_len, problem.m_len]
         for i in plan.cell_sites:
             args += [problem.sites[i], *problem.more[i]]
+        if problem.window is not None:
+            args += [*problem.window, *block_columns(problem.window, plan.schedule.height)]
         args += [problem.sites[i].reshape(-1) for i in plan.item_sites]
         args += [problem.params[name].astype(problem.real) for name in plan.params]
         return args + borders
@@ -131,6 +134,8 @@ class CpuEngine:
         r, s = self.recurrence, self.plan(problem.real).schedule
         rows = int(problem.n_len.max(initial=0)) + r.extra[0]
         cols = int(problem.m_len.max(initial=0)) + r.extra[1]
+        if problem.window is not None:
+            cols = int(block_columns(problem.window, s.height)[1].max(initial=0))
         blocks = -(-rows // s.height)
         shape = (problem.batch, blocks, s.halo, len(r.states), cols)
         zeros = self._filled(problem, ())

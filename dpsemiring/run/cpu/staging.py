@@ -7,6 +7,10 @@ multiple of the vector length, a number of cell (row l of the block, column m) s
 
 Accumulated values have `pad` lanes and `delay` times before the first, for what the block before hands on; flows
 have them after the last. Parameters are broadcast: an axis of length 1 is read at 0.
+
+A block has the columns that its window has in any of its rows: `cols` of them from column `left` of the lattice on, and
+`m` counts from there. Borders stand in the columns of the block that wrote them: it had `known` columns, and column m is
+its column `m + shift`.
 """
 
 from __future__ import annotations
@@ -83,11 +87,11 @@ def falls(index, length, n0, rows):
 
 
 @njit(**_options)
-def mark(buffer, n, any_n, m, any_m, n_all, n0, rows, cols, lanes, skewed):
+def mark(buffer, n, any_n, m, any_m, n_all, m_all, n0, rows, left, cols, lanes, skewed):
     """1 on the cells of a place, 0 on the others."""
     time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
     row = n if n >= 0 else n_all + n
-    col = m if m >= 0 else cols + m
+    col = (m if m >= 0 else m_all + m) - left
     for l in range(rows):
         here = any_n or n0 + l == row
         for c in range(cols):
@@ -95,16 +99,33 @@ def mark(buffer, n, any_n, m, any_m, n_all, n0, rows, cols, lanes, skewed):
 
 
 @njit(**_options)
-def enter(values, border, item, block, cols, states, halo, margin, zero, lanes, pad, delay, times, skewed):
-    """Prepare the accumulated values around a block: the rows before it, and zero left of the lattice."""
+def bound(first, last, lo, hi, item, n0, rows, left, skewed):
+    """For each row of a block the times (skewed) or columns within which its window has cells."""
+    first[:] = 0
+    last[:] = 0
+    for l in range(rows):
+        by = l - left if skewed else -left
+        first[l] = lo[item, n0 + l] + by
+        last[l] = hi[item, n0 + l] + by
+
+
+@njit(**_options)
+def enter(values, border, item, block, cols, known, shift, states, halo, margin, zero, lanes, pad, delay, times, skewed):
+    """Prepare the accumulated values around a block: the rows before it, and zero left of its columns."""
     pitch = lanes + pad
+    begin = max(-margin, -shift)
+    stop = max(begin, min(cols, known - shift))
     if skewed:
         values[: delay * states * pitch] = zero
         for i in range(halo):
             for k in range(states):
                 row = border[item, block, i, k]
-                for m in range(cols):
-                    values[((m + i + margin) * states + k) * pitch + i] = row[m]
+                for m in range(0, min(begin, cols)):
+                    values[((m + i + margin) * states + k) * pitch + i] = zero
+                for m in range(begin, stop):
+                    values[((m + i + margin) * states + k) * pitch + i] = row[m + shift]
+                for m in range(max(stop, 0), cols):
+                    values[((m + i + margin) * states + k) * pitch + i] = zero
     else:
         for slot in range(delay + times):
             for k in range(states):
@@ -112,8 +133,10 @@ def enter(values, border, item, block, cols, states, halo, margin, zero, lanes, 
                 values[base : base + pad] = zero
                 if slot < delay:
                     row = border[item, block, slot, k]
-                    for m in range(cols):
-                        values[base + pad + m] = row[m]
+                    base += pad
+                    values[base : base + cols] = zero
+                    for m in range(begin, stop):
+                        values[base + m] = row[m + shift]
 
 
 @njit(**_options)
@@ -136,10 +159,10 @@ def leave(values, border, item, block, height, cols, states, halo, lanes, pad, d
 
 
 @njit(**_options)
-def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, states, lanes, pad, delay, skewed):
+def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, pad, delay, skewed):
     """Read off the values of the ends `begin:stop`, which lie in this block."""
     for e in range(begin, stop):
-        at = position(end_n[item, e] - n0, end_m[item, e], end_k[item, e], states, lanes, pad, delay, skewed)
+        at = position(end_n[item, e] - n0, end_m[item, e] - left, end_k[item, e], states, lanes, pad, delay, skewed)
         out[item, e] = values[at]
 
 
@@ -157,42 +180,46 @@ def ends_before(end_n, item, row, begin):
 
 
 @njit(**_options)
-def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, states, lanes, skewed):
+def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, skewed):
     """Add what flows to the ends `begin:stop` to the seeds of a block."""
     for e in range(begin, stop):
-        l, m = end_n[item, e] - n0, end_m[item, e]
+        l, m = end_n[item, e] - n0, end_m[item, e] - left
         time, lane = (m + l, l) if skewed else (l, m)
         seeds[(time * states + end_k[item, e]) * lanes + lane] += flows[item, e]
 
 
 @njit(**_options)
-def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, states, lanes, skewed):
+def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, skewed):
     """Set the planted seeds back to 0."""
     for e in range(begin, stop):
-        l, m = end_n[item, e] - n0, end_m[item, e]
+        l, m = end_n[item, e] - n0, end_m[item, e] - left
         time, lane = (m + l, l) if skewed else (l, m)
         seeds[(time * states + end_k[item, e]) * lanes + lane] = 0
 
 
 @njit(**_options)
-def enter_flows(flows, border, height, cols, margin, lanes, after, delay, times, skewed):
-    """Prepare the flows around a block: those from the rows after it, and 0 right of the lattice."""
+def enter_flows(flows, border, height, cols, known, shift, margin, lanes, after, delay, times, skewed):
+    """Prepare the flows around a block: those from the rows after it, and 0 right of its columns."""
     pitch = lanes + after
     flows[times * pitch : (times + delay) * pitch] = 0
     reach = border.shape[0]
+    begin = max(0, -shift)
+    stop = max(begin, min(cols + margin, known - shift))
     if skewed:
         for i in range(reach):
             l = height + i
-            for m in range(cols):
-                flows[(m + l) * pitch + l] = border[i, m]
-            for m in range(cols, cols + margin):
+            for m in range(0, min(begin, cols + margin)):
+                flows[(m + l) * pitch + l] = 0
+            for m in range(begin, stop):
+                flows[(m + l) * pitch + l] = border[i, m + shift]
+            for m in range(stop, cols + margin):
                 flows[(m + l) * pitch + l] = 0
     else:
         for slot in range(times):
             flows[slot * pitch + lanes : (slot + 1) * pitch] = 0
         for i in range(reach):
-            for m in range(cols):
-                flows[(times + i) * pitch + m] = border[i, m]
+            for m in range(begin, stop):
+                flows[(times + i) * pitch + m] = border[i, m + shift]
 
 
 @njit(**_options)
@@ -206,12 +233,12 @@ def leave_flows(flows, border, rows, cols, lanes, after, skewed):
 
 
 @njit(**_options)
-def spill(values, out, item, n0, rows, cols, states, lanes, pad, delay, skewed):
+def spill(values, out, item, n0, rows, left, cols, states, lanes, pad, delay, skewed):
     """Write a block's accumulated values into out[item, n, m, k]."""
     for l in range(rows):
         for m in range(cols):
             for k in range(states):
-                out[item, n0 + l, m, k] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
+                out[item, n0 + l, left + m, k] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
 
 
 @njit(**_options)
@@ -225,15 +252,16 @@ def flush(lane_sums, totals, item):
 
 
 @njit(**_options)
-def survey(array, lengths_n, lengths_m, more_n, more_m, refused, nan, bad):
-    """Mark items whose numbers within their lengths hold a NaN, or the refused infinity."""
-    for b in range(lengths_n.size):
-        cols = min(lengths_m[b] + more_m, array.shape[2])
-        for n in range(min(lengths_n[b] + more_n, array.shape[1])):
+def survey(array, rows, lo, hi, refused, nan, bad):
+    """Mark items whose numbers in rows ``:rows[b]``, columns ``lo[b, n] <= m < hi[b, n]``, hold a NaN, or the refused
+    infinity. An axis of length 1 of `lo` and `hi` serves every row."""
+    for b in range(rows.size):
+        for n in range(min(rows[b], array.shape[1])):
+            at = n if lo.shape[1] > 1 else 0
             row = array[b, n]
             unequal = 0
             hits = 0
-            for m in range(cols):
+            for m in range(max(lo[b, at], 0), min(hi[b, at], array.shape[2])):
                 unequal += row[m] != row[m]
                 hits += row[m] == refused
             if unequal:

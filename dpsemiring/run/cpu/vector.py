@@ -148,6 +148,24 @@ def lanes_between(typing, like, low, high):
     return result(like, types.int64, types.int64), generate
 
 
+@intrinsic
+def lanes_within(typing, like, time, first, last, lane):
+    """The condition first[lane + i] <= time < last[lane + i] on lane i, for as many lanes as `like` has."""
+    result = Lanes(types.boolean, like.count)
+
+    def generate(context, b, signature, args):
+        ty = ir.VectorType(_I32, args[0].type.count)
+        start = b.insert_element(ir.Constant(ty, ir.Undefined), b.trunc(args[1], _I32), ir.Constant(_I32, 0))
+        time = b.shuffle_vector(start, ir.Constant(ty, ir.Undefined), ir.Constant(ir.VectorType(_I32, ty.count), [0] * ty.count))
+        bounds = []
+        for kind, array in zip(signature.args[2:4], args[2:4]):
+            bounds.append(b.load(b.bitcast(_pointer(context, b, kind, array, args[4]), ty.as_pointer())))
+            bounds[-1].align = 4
+        return b.and_(b.icmp_signed(">=", time, bounds[0]), b.icmp_signed("<", time, bounds[1]))
+
+    return result(like, types.int64, first, last, types.int64), generate
+
+
 # --- arithmetic -------------------------------------------------------------------------------------
 
 

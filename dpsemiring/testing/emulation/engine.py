@@ -17,6 +17,7 @@ from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.reference import ReferenceEngine
 from dpsemiring.run.total import Ends, Flows
+from dpsemiring.run.windows import block_columns
 from dpsemiring.testing.emulation.emulator import Emulated, Order
 
 _build = functools.lru_cache(maxsize=None)(Emulated)
@@ -77,6 +78,12 @@ class EmulatedEngine:
         x0, x1 = self.recurrence.extra
         return problem.shape[1] + x0, problem.shape[2] + x1
 
+    def _pitch(self, problem: Problem) -> int:
+        """Columns of the widest strip."""
+        if problem.window is None:
+            return self._lattice_shape(problem)[1]
+        return int(block_columns(problem.window, self.plan(problem.real).schedule.height)[1].max(initial=0))
+
     def _dtypes(self, real: np.dtype) -> dict[str, np.dtype]:
         """By the text's name for a kind of number."""
         return {"F": np.dtype(real), "I": np.dtype(np.int32 if np.dtype(real) == np.float32 else np.int64)}
@@ -92,7 +99,11 @@ class EmulatedEngine:
     def _inputs(self, problem: Problem, borders: list[np.ndarray]) -> dict[str, object]:
         plan, (rows, cols) = self.plan(problem.real), self._lattice_shape(problem)
         given = {"items": problem.batch, "skip": problem.nan, "n_len": problem.n_len, "m_len": problem.m_len}
-        given |= {"width": cols, "blocks": -(-rows // plan.schedule.height), "room": plan.schedule.room(cols)}
+        pitch = self._pitch(problem)
+        given |= {"width": cols, "pitch": pitch, "blocks": -(-rows // plan.schedule.height), "room": plan.schedule.room(pitch)}
+        if problem.window is not None:
+            given |= {"rows_each": rows, "row_lo": problem.window[0], "row_hi": problem.window[1]}
+            given |= zip(("left_of", "wide_of"), block_columns(problem.window, plan.schedule.height))
         for i in plan.cell_sites:
             array = problem.sites[i]
             apart = (s // array.itemsize if size > 1 else 0 for s, size in zip(array.strides, array.shape))
@@ -138,7 +149,7 @@ class EmulatedEngine:
         if not problem.batch:
             return
         grid = self._grid or problem.batch
-        sizes: dict[object, object] = {"grid": grid, "room": given["room"], "width": given["width"]}
+        sizes: dict[object, object] = {"grid": grid, "room": given["room"], "pitch": given["pitch"]}
         arguments = self.module(job, problem.real, wanted).kernels[job]
         for a in arguments:
             if a.scratch:
@@ -153,7 +164,7 @@ class EmulatedEngine:
     def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None):
         plan, (rows, cols) = self.plan(problem.real), self._lattice_shape(problem)
         s, states = plan.schedule, len(self.recurrence.states)
-        shape = (problem.batch, -(-rows // s.height), s.halo, states, cols)
+        shape = (problem.batch, -(-rows // s.height), s.halo, states, self._pitch(problem))
         borders = [_poisoned(shape, t) for t in self._components(problem.real)]
         values = self._zeros(ends.n.shape, problem.real)
         given = self._inputs(problem, borders) | self._ends(ends) | {"lattice_each": rows * cols * states}

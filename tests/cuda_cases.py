@@ -9,7 +9,7 @@ import numpy as np
 import dpsemiring as dp
 from dpsemiring.testing import samples
 from dpsemiring.testing.emulation.engine import EmulatedEngine
-from dpsemiring.testing.problems import Problem, as_float, random_problem, roles
+from dpsemiring.testing.problems import HAVE_DERIVATIVE, Problem, as_float, random_problem, roles
 
 Step, Start, End, Term, Param = dp.Step, dp.Start, dp.End, dp.Term, dp.Param
 
@@ -156,7 +156,7 @@ def everything(solver, given):
         marginals = result.marginals if isinstance(result.marginals, dict) else {"cost": result.marginals}
         found |= {f"marginals {name}": value for name, value in marginals.items()} | {"occupancy": result.occupancy}
         for name, role in roles(solver.topology, semiring).items():
-            if role not in ("mask", "label"):
+            if role in HAVE_DERIVATIVE:
                 found[f"grad {name}"] = result.grad(name)
     if semiring.trace.selects:
         for b, (path, steps) in enumerate(zip(result.path, result.path_steps)):
