@@ -3,13 +3,19 @@ PYTHON ?= python3
 WORKERS ?= 2
 PIP = -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint golden benchmark clean
+.PHONY: demo test proof crosscheck lint golden benchmark clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/python examples/demo.py build/demo.png
 
 test: .venv/ready
 	.venv/bin/python -m pytest -n $(WORKERS)
+
+proof: .venv/ready
+	.venv/bin/python -m pytest -n $(WORKERS) tests/proof --full-product
+
+crosscheck: .venv-crosscheck/ready
+	.venv-crosscheck/bin/python -m pytest tests/crosscheck
 
 lint: .venv/ready
 	.venv/bin/ruff check .
@@ -36,6 +42,12 @@ benchmark: .venv-benchmark/ready
 	.venv-demo/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+.venv-crosscheck/ready: requirements/crosscheck.txt pyproject.toml
+	$(PYTHON) -m venv .venv-crosscheck
+	.venv-crosscheck/bin/python $(PIP) -r requirements/crosscheck.txt
+	.venv-crosscheck/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
 .venv-benchmark/ready: benchmarks/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-benchmark
 	.venv-benchmark/bin/python $(PIP) hatchling==1.33.0 -r benchmarks/requirements.txt
@@ -44,4 +56,4 @@ benchmark: .venv-benchmark/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-demo .venv-benchmark build
+	rm -rf .venv .venv-demo .venv-benchmark .venv-crosscheck build

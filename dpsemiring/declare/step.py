@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import index
 
 from dpsemiring.declare.param import Differs, Entry, Param, number
@@ -70,7 +70,7 @@ class Step:
 
     dn: int
     dm: int
-    weight: Numeric | None = None
+    weight: Numeric | None = field(default=None, compare=False)  # as given; the terms carry it
     penalty: Numeric = 0.0
     terms: tuple[Term, ...] = ()
     where: Mask | None = None

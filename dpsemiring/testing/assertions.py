@@ -22,7 +22,15 @@ NEEDED = ("associative", "distributive")
 
 
 def assert_global_equals_recursive(
-    topology: Topology, semiring: Semiring, *, cost=None, lengths=None, params=None, seed: int = 0, rtol: float = 1e-9
+    topology: Topology,
+    semiring: Semiring,
+    *,
+    cost=None,
+    lengths=None,
+    params=None,
+    seed: int = 0,
+    rtol: float = 1e-9,
+    engine: str = "cpu",
 ) -> None:
     """Pass if the sum over all paths equals the recursion, on the data given or on small random lattices.
 
@@ -38,6 +46,8 @@ def assert_global_equals_recursive(
         cells), and a value for every Param that is not given, whose shapes are those of the drawn lattices.
     seed : int
     rtol : float
+    engine : str
+        The solver's; "reference" compiles nothing.
 
     Raises
     ------
@@ -51,7 +61,7 @@ def assert_global_equals_recursive(
     >>> import dpsemiring as dp
     >>> assert_global_equals_recursive(dp.topologies.dtw(), dp.Softmin(gamma=0.5), cost=[[0.0, 1.0], [2.0, 3.0]])
     """
-    solver = compile(topology, semiring)
+    solver = compile(topology, semiring, engine=engine)
     fruitful = 0
     for problem in _small_problems(topology, semiring, cost, lengths, params, seed):
         arguments = problem.arguments
