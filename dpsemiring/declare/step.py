@@ -115,8 +115,8 @@ class Step:
             "dn": dn, "dm": dm, "weight": weight, "penalty": number(penalty, f"{what}: penalty"), "terms": terms,
             "where": where, "source": source, "target": target,
         }  # fmt: skip
-        for field, content in given.items():
-            object.__setattr__(self, field, content)
+        for name, content in given.items():
+            object.__setattr__(self, name, content)
 
     @property
     def title(self) -> str:
