@@ -35,3 +35,9 @@ def test_demo(tmp_path, capsys):
     assert numbers[1][0] == 2.1841
     assert numbers[1][-2:] == [148.04, 148.42]
     assert 10_000 < picture.stat().st_size <= 400_000
+
+
+def test_own_target(capsys):
+    """It checks itself against the interpreter."""
+    load("own_target").main()
+    assert len(re.findall(r"(?m)^(Tropical|Softmin|Sparsemin|Counting) ", capsys.readouterr().out)) == 12
