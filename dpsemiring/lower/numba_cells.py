@@ -1,10 +1,13 @@
 """The Numba target, inside a block: a cell's statements over explicit vectors, and the sweeps over a block's cells.
 
-`advance` computes a block's accumulated values in the order of time, `retreat` walks them back. `run.cpu.vector`
-holds the operations that the text is written in.
+`advance` computes a block's accumulated values in the order of time, `retreat` walks them back: C functions, so that
+a driver calls them by address and each is compiled once, whoever uses it. What they do for a cell is straight code
+(`run.cpu.vector`), written in the operations of `run.cpu.operations`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from dpsemiring.algebra.expr import BOOL, INT
 from dpsemiring.lower.cell import Cell
@@ -13,6 +16,8 @@ from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import Code, Writer, literal
 
 VECTOR = {"float32": 16, "float64": 8}
+INTEGER = {"float32": "int32", "float64": "int64"}
+NOTHING = "splat(F(0))"
 _NAMES = {"and": "both", "or": "either", "not": "negate", "abs": "absolute"}
 _CONTRACTED = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
 
@@ -38,17 +43,52 @@ class Sweeps(Kernel):
         text = literal(node, "np.inf", "np.nan")
         return f"{'I' if node.kind == INT else 'F'}({text})"
 
-    def shared(self, code: Code, spread: bool) -> None:
-        """The statements before the loop over cells."""
+    def straight(self, name: str, args: Iterable[str]) -> Writer:
+        """The head of a function that to Numba is one call, however long it is."""
+        self.w("", "", "@straight")
+        return self.w.block(f"def {name}({', '.join(args)}):")
+
+    def sweep(self, name: str, args: dict[str, str]) -> Writer:
+        """The head of a C function, from its arguments' types."""
+        self.w("", "", f'@cfunc("void({", ".join(args.values())})", **SWEEP)')
+        return self.w.block(f"def {name}({', '.join(args)}):")
+
+    def typed(self, arrays: list[str], *integers: str) -> dict[str, str]:
+        """The arguments of a sweep: arrays by name, the item's numbers, the window's bounds, integers."""
+        whole = {f"S{c}" for c, kind in enumerate(self.plan.kinds) if kind == INT}
+        found = {name: f"CPointer({INTEGER[self.plan.real] if name in whole else self.plan.real})" for name in arrays}
+        found |= dict.fromkeys(self.U, self.plan.real) | dict.fromkeys(self.bounds, "CPointer(int32)")
+        return found | dict.fromkeys(integers, "int64")
+
+    def common(self, code: Code) -> None:
+        """The numbers that every cell of an item shares, computed once, in every lane."""
+        if code.spread:
+            with self.straight("common", self.U):
+                self.shared(code)
+                self.w(f"return {bundle(f'splat({x})' for x in code.spread)}")
+
+    def shared(self, code: Code) -> None:
+        used = {x for s in code.shared for x in s.args} | set(code.spread)
         for name, node in code.constants.items():
             assert node.kind != BOOL, "conditions fold to nothing when constant"
-            self.w(f"{name.replace('c', 'k', 1)} = {self.value(node)}")
+            if (k := name.replace("c", "k", 1)) in used:
+                self.w(f"{k} = {self.value(node)}")
         for s in code.shared:
             self.w(f"{s.name} = {self.op(s.op)}({', '.join(s.args)})")
-        for name in code.constants:
-            self.w(f"{name} = splat({name.replace('c', 'k', 1)})" if spread else f"{name} = {name.replace('c', 'k', 1)}")
+
+    def begin_cell(self, code: Code) -> None:
+        """What a cell knows beforehand, in every lane: shared numbers and constants."""
+        if code.spread:
+            self.w(f"{bundle(code.spread.values())} = shared")
+        for name, node in code.constants.items():
+            self.w(f"{name} = splat({self.value(node)})")
+
+    def begin_scalar_cell(self, code: Code) -> None:
+        self.shared(code)
         for name, wide in code.spread.items():
-            self.w(f"{wide} = splat({name})" if spread else f"{wide} = {name}")
+            self.w(f"{wide} = {name}")
+        for name, node in code.constants.items():
+            self.w(f"{name} = {self.value(node)}")
 
     def statements(self, code: Code) -> None:
         for s in code.cell:
@@ -75,23 +115,18 @@ class Sweeps(Kernel):
 
     def lane_range(self) -> None:
         """Which lanes hold cells of the lattice, at time t."""
-        if self.windowed and self.skewed:
-            return
-        if self.windowed:
-            self.w("low, high = FIRST[t], LAST[t]")
-        elif self.skewed:
+        if not self.skewed:
+            self.w("low, high = FIRST[t], LAST[t]" if self.windowed else "low, high = 0, cols")
+        elif not self.windowed:
             self.w("low = max(0, t - cols + 1)", "high = min(rows, t + 1)")
-        else:
-            self.w("low = 0", "high = cols")
 
-    def masked(self, like: str, names: list[str], outside: list[str]) -> None:
-        """Put the value for "no such cell" in the lanes without a cell."""
-        masks = [f"{name} = where(inside, {name}, {none})" for name, none in zip(names, outside)]
+    def masked(self, name: str) -> None:
+        """Put `none` in the lanes without a cell."""
         if self.windowed and self.skewed:
-            self.w(f"inside = lanes_within({like}, t, FIRST, LAST, q)", *masks)
+            self.w("inside = lanes_within(none, t, FIRST, LAST, q)", f"{name} = within(inside, {name}, none)")
             return
         with self.w.block("if low > q or high < q + V:"):
-            self.w(f"inside = lanes_between({like}, low - q, high - q)", *masks)
+            self.w("inside = lanes_between(none, low - q, high - q)", f"{name} = within(inside, {name}, none)")
 
     # --- sweeping forward ---------------------------------------------------------------------------
 
@@ -99,83 +134,113 @@ class Sweeps(Kernel):
         cell = self.plan.forward(starts)
         code = self.code(cell)
         w = self.w
-        w("", "", "@njit(**INNER)")
-        args = [*self.S, *self.W, *(self.B if starts else []), *self.U, *self.bounds, "times", "rows", "cols", "lanes"]
-        with w.block(f"def {variant('advance', starts)}({', '.join(args)}):"):
-            w(f"pitch = lanes + {self.pad}")
-            self.shared(code, spread=True)
-            for c, z in enumerate(self.plan.recurrence.semiring.trace.zero):
-                w(f"zero{c} = splat({self.value(z)})")
+        arrays = [*self.S, *self.W, *(self.B if starts else [])]
+        shared = ["shared"] if code.spread else []
+        names = [f"d{k}_{c}" for k, c in cell.values]
+        self.common(code)
+        with self.straight("outside", []):
+            zeros = [self.value(z) for z in self.plan.recurrence.semiring.trace.zero]
+            w(f"return {bundle(f'splat({zeros[c]})' for _, c in cell.values)}")
+        with self.straight("cell", [*arrays, "o", "i", "pitch", *shared]):
+            self.begin_cell(code)
+            self.loads(code, cell, "load")
+            self.statements(code)
+            w(f"return {bundle(code[root] for root in cell.values.values())}")
+        with self.straight("keep", [*self.S, "o", "pitch", "d"]):
+            w(f"{bundle(names)} = d")
+            for name, (k, c) in zip(names, cell.values):
+                w(f"store(S{c}, o + {k} * pitch, {name})".replace(" + 0 * pitch", ""))
+        with self.sweep(variant("advance", starts), self.typed(arrays, "times", "rows", "cols", "lanes")):
+            self.begin_sweep(code)
             with w.block("for t in range(times):"):
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
                     w("i = t * lanes + q")
-                    self.loads(code, cell, "load")
-                    self.statements(code)
-                    for (k, c), root in cell.values.items():
-                        w(f"d{k}_{c} = {code[root]}")
-                    self.masked("zero0", [f"d{k}_{c}" for k, c in cell.values], [f"zero{c}" for _, c in cell.values])
-                    for k, c in cell.values:
-                        w(f"store(S{c}, o + {k} * pitch, d{k}_{c})".replace(" + 0 * pitch", ""))
+                    w(f"d = cell({', '.join([*arrays, 'o', 'i', 'pitch', *shared])})")
+                    self.masked("d")
+                    w(f"keep({', '.join(self.S)}, o, pitch, d)")
+
+    def begin_sweep(self, code: Code) -> None:
+        if self.skewed:
+            self.w(f"lanes = {self.plan.schedule.height}")
+        self.w(f"pitch = lanes + {self.pad}")
+        if code.spread:
+            self.w(f"shared = common({', '.join(self.U)})")
+        self.w("none = outside()")
 
     # --- sweeping back ------------------------------------------------------------------------------
 
     def retreat(self, starts: bool, wanted: Wanted) -> None:
         cell = self.plan.backward(starts, wanted)
         code = self.code(cell)
-        w, keys = self.w, self.plan.flow_keys()
-        outs = self.outputs(wanted)
-        w("", "", "@njit(**INNER)")
-        args = [*self.S, *self.W, *(self.B if starts else []), *self.U]
-        args += [*map(self.flow_name, keys), *self.seeds(), *outs, "seeded", *self.bounds]
-        args += ["times", "rows", "cols", "lanes"]
-        with w.block(f"def {variant('retreat', starts)}({', '.join(args)}):"):
-            w(f"pitch = lanes + {self.pad}", f"after = lanes + {self.pad}")
-            self.shared(code, spread=True)
-            w("none = splat(F(0))")
+        w, outs = self.w, self.outputs(wanted)
+        flows = [self.flow_name(key) for key in self.plan.flow_keys()]
+        arrays = [*self.S, *self.W, *(self.B if starts else []), *flows]
+        shared = ["shared"] if code.spread else []
+        written = self.written(cell, code, outs)
+        names = [f"f{j}" for j in range(len(written))]
+        inflows = [self.leaf(leaf) for leaf in cell.inflows]
+        self.common(code)
+        with self.straight("outside", []):
+            w(f"return {bundle('splat(F(0))' for _ in written)}")
+        with self.straight("unseeded", []):
+            w(f"return {bundle('splat(F(0))' for _ in inflows)}")
+        with self.straight("planted", [*self.seeds(), "t", "lanes", "q"]):
+            places = [f"load(A{c}, (t * {self.states} + {k}) * lanes + q)" for k, c in cell.inflows.values()]
+            w(f"return {bundle(places)}")
+        with self.straight("cell", [*arrays, "o", "i", "g", "pitch", *shared, "seed"]):
+            self.begin_cell(code)
+            w(f"{bundle(inflows)} = seed")
+            self.inflow(cell)
+            self.loads(code, cell, "load")
+            self.statements(code)
+            w(f"return {bundle(value for value, _ in written)}")
+        with self.straight("keep", [*flows, *outs, "i", "g", "q", "f"]):
+            w(f"{bundle(names)} = f")
+            for name, (_, target) in zip(names, written):
+                w(target.format(name))
+        integers = ["seeded", "times", "rows", "cols", "lanes"]
+        with self.sweep(variant("retreat", starts), self.typed([*arrays, *self.seeds(), *outs], *integers)):
+            self.begin_sweep(code)
+            w("none_planted = unseeded()")
             with w.block("for t in range(times - 1, -1, -1):"):
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
-                    w("i = t * lanes + q", "g = t * after + q")
-                    self.inflow(cell)
-                    self.loads(code, cell, "load")
-                    self.statements(code)
-                    written = self.written(cell, code, outs)
-                    self.masked("none", [name for name, _ in written], ["none"] * len(written))
-                    for name, target in written:
-                        w(target.format(name))
+                    w("i = t * lanes + q", "g = t * pitch + q")
+                    w("seed = none_planted")
+                    with w.block("if seeded:"):
+                        w(f"seed = planted({', '.join(self.seeds())}, t, lanes, q)")
+                    w(f"f = cell({', '.join([*arrays, 'o', 'i', 'g', 'pitch', *shared, 'seed'])})")
+                    self.masked("f")
+                    w(f"keep({', '.join([*flows, *outs])}, i, g, q, f)")
 
     def inflow(self, cell: Cell) -> None:
         """E of each state: the seed at an end, and the flows out of later cells."""
-        w = self.w
         for leaf, (k, c) in cell.inflows.items():
             e = self.leaf(leaf)
-            w(f"{e} = none")
-            with w.block("if seeded:"):
-                w(f"{e} = load(A{c}, (t * {self.states} + {k}) * lanes + q)")
             for key in self.flows_into(k, c):
                 delay = self.plan.schedule.delay(key[0].dn, key[0].dm)
                 shift = self.plan.schedule.shift(key[0].dn, key[0].dm)
-                at = f"g + {delay} * after + {shift}".replace(" + 0 * after", "").replace(" + 0", "")
-                w(f"{e} = fadd({e}, load({self.flow_name(key)}, {at}))")
+                at = f"g + {delay} * pitch + {shift}".replace(" + 0 * pitch", "").replace(" + 0", "")
+                self.w(f"{e} = fadd({e}, load({self.flow_name(key)}, {at}))")
 
     def written(self, cell: Cell, code: Code, outs: list[str]) -> list[tuple[str, str]]:
-        """(local name, statement that stores it) for each result of a backward cell."""
-        w = self.w
+        """(value, statement that stores it) for each result of a backward cell."""
         found: list[tuple[str, str]] = []
         for key in self.plan.flow_keys():
             root = cell.flows.get(key)
-            w(f"f{len(found)} = {'none' if root is None else code[root]}")
-            found.append((f"f{len(found)}", f"store({self.flow_name(key)}, g, {{}})"))
+            found.append((NOTHING if root is None else code[root], f"store({self.flow_name(key)}, g, {{}})"))
         results = self.results(cell)
         for out in outs:
             root = results.get(out)
-            name = f"f{len(found)}"
-            w(f"{name} = {'none' if root is None else code[root]}")
-            if self.summed(out):
-                found.append((name, f"store({out}, q, fadd(load({out}, q), {{}}))"))
-            else:
-                found.append((name, f"store({out}, i, {{}})"))
+            place = f"store({out}, q, fadd(load({out}, q), {{}}))" if self.summed(out) else f"store({out}, i, {{}})"
+            found.append((NOTHING if root is None else code[root], place))
         return found
+
+
+def bundle(items: Iterable[str]) -> str:
+    """A tuple as source."""
+    found = list(items)
+    return f"({found[0]},)" if len(found) == 1 else f"({', '.join(found)})"

@@ -1,15 +1,16 @@
 """The Numba target, around the blocks: a plan as Python source (`run.cpu.staging` moves the numbers).
 
-Each module holds one job. `sweep` has the forward sweeps over a block; `forward`, `backward` and `paths` import
-them and loop over items and blocks, the latter two from the last block to the first, recomputing each from its
-border.
+Each module holds one job. `advance` and `retreat` are the sweeps over a block, one for blocks with start cells and one
+for those without; `forward`, `backward` and `paths` are handed their addresses and loop over items and blocks, the
+latter two from the last block to the first, recomputing each from its border. Where the address of a sweep without
+starts is 0, the one with starts takes its place: a problem of one block does not wait for both.
 """
 
 from __future__ import annotations
 
 from dpsemiring.algebra.expr import INT
-from dpsemiring.lower.kernel import arc_tables, variant
-from dpsemiring.lower.numba_cells import Sweeps
+from dpsemiring.lower.kernel import arc_tables
+from dpsemiring.lower.numba_cells import INTEGER, Sweeps, bundle
 from dpsemiring.lower.plan import Plan, Wanted
 
 _HEADER = '''"""Emitted by dpsemiring; do not edit.
@@ -17,7 +18,7 @@ _HEADER = '''"""Emitted by dpsemiring; do not edit.
 {about}
 """
 import numpy as np
-from numba import njit
+from numba import cfunc, njit
 
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
@@ -27,7 +28,8 @@ I = np.{integer}
 INF = F(np.inf)
 NAN = F(np.nan)
 V = {vector}
-OPTIONS = {{"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}}
+SWEEP = {{"nogil": True, "error_model": "numpy", "cache": True}}
+OPTIONS = {{**SWEEP, "no_cfunc_wrapper": True}}
 INNER = {{**OPTIONS, "no_cpython_wrapper": True}}
 '''
 
@@ -37,7 +39,7 @@ class Drivers(Sweeps):
 
     def inputs(self) -> list[str]:
         """The arguments that every driver begins with."""
-        names = ["first", "last", "skip", "n_len", "m_len"]
+        names = ["advance_starts", "advance", "first", "last", "skip", "n_len", "m_len"]
         for i in self.plan.cell_sites:
             names += [f"a{i}", f"more_n{i}", f"more_m{i}"]
         if self.windowed:
@@ -48,16 +50,16 @@ class Drivers(Sweeps):
     def workspace(self) -> None:
         """Buffers for the largest block; made once for a run over items."""
         p, w, s = self.plan, self.w, self.plan.schedule
-        w("cols_all = cols_of.max()" if self.windowed else f"cols_all = m_len.max() + {p.recurrence.extra[1]}")
+        w("cols_all = largest(cols_of)" if self.windowed else f"cols_all = largest(m_len) + {p.recurrence.extra[1]}")
         w(f"lanes_all = lane_count(cols_all, {s.height}, V, {self.skewed})")
         w(f"times_all = time_count({s.height}, cols_all, {self.skewed})")
         w(f"size = (times_all + {self.delay}) * {self.states} * (lanes_all + {self.pad})")
         for c, kind in enumerate(p.kinds):
-            w(f"S{c} = np.empty(size, {'I' if kind == INT else 'F'})")
+            w(f"S{c} = room(size, {'I' if kind == INT else 'F'})")
         for name in [*self.W, *self.B]:
-            w(f"{name} = np.empty(times_all * lanes_all, np.{p.real})")
+            w(f"{name} = room(times_all * lanes_all, np.{p.real})")
         for name in self.bounds:
-            w(f"{name} = np.empty({s.height}, np.int32)")
+            w(f"{name} = room({s.height}, np.int32)")
 
     def item(self) -> None:
         """The numbers of one item."""
@@ -96,44 +98,46 @@ class Drivers(Sweeps):
             w(f"enter(S{c}, R{c}, b, j, cols, known, shift, {geometry})")
         if not p.always_starts:
             tests = [f"falls({n}, length, n0, rows)" for n in dict.fromkeys(n for n, _ in p.patterns)]
-            w(f"starts = {' or '.join(tests)}")
+            w(f"starts = {' or '.join(tests)} or not advance")
         rest = ", ".join([*self.U, *self.bounds, "times", "rows", "cols", "lanes"])
         with w.block("if starts:" if not p.always_starts else "if True:"):
             for i, (n, m) in enumerate(p.patterns):
                 place = f"{n or 0}, {n is None}, {m or 0}, {m is None}"
                 w(f"mark(B{i}, {place}, length, m_all, n0, rows, left, cols, lanes, {self.skewed})")
-            w(f"advance_starts({', '.join([*self.S, *self.W, *self.B])}, {rest})")
+            w(f"call(advance_starts, {', '.join([*self.S, *self.W, *self.B])}, {rest})")
         if not p.always_starts:
             with w.block("else:"):
-                w(f"advance({', '.join([*self.S, *self.W])}, {rest})")
+                w(f"call(advance, {', '.join([*self.S, *self.W])}, {rest})")
 
     def value_text(self, number: float) -> str:
         return {float("inf"): "INF", -float("inf"): "-INF"}.get(number, f"F({number!r})")
 
 
-def _begin(plan: Plan, sweep: str | None = None) -> Drivers:
+def _begin(plan: Plan) -> Drivers:
     kernel = Drivers(plan)
     about = str(plan).replace("\\", "")
-    integer = "int32" if plan.real == "float32" else "int64"
-    header = _HEADER.format(about=about, real=plan.real, integer=integer, vector=kernel.vector)
+    header = _HEADER.format(about=about, real=plan.real, integer=INTEGER[plan.real], vector=kernel.vector)
     kernel.w(*header.rstrip("\n").split("\n"))
-    if sweep:
-        names = ", ".join(variant("advance", starts) for starts in plan.start_variants())
-        kernel.w("", f"from {sweep} import {names}")
     return kernel
 
 
-def sweep_text(plan: Plan) -> str:
-    """Source of the forward sweeps, which every other module imports."""
+def advance_text(plan: Plan, starts: bool) -> str:
+    """Source of a forward sweep over a block."""
     kernel = _begin(plan)
-    for starts in plan.start_variants():
-        kernel.advance(starts)
+    kernel.advance(starts)
     return kernel.w.text
 
 
-def forward_text(plan: Plan, sweep: str) -> str:
+def retreat_text(plan: Plan, starts: bool, wanted: Wanted) -> str:
+    """Source of a backward sweep over a block."""
+    kernel = _begin(plan)
+    kernel.retreat(starts, wanted)
+    return kernel.w.text
+
+
+def forward_text(plan: Plan) -> str:
     """Source of `forward`: borders, the values at the ends, and the lattice where it is asked for."""
-    kernel = _begin(plan, sweep)
+    kernel = _begin(plan)
     w, s = kernel.w, plan.schedule
     ends = ["end_n", "end_m", "end_k"]
     args = kernel.inputs() + ends + [f"D{c}" for c in kernel.components] + ["keep"] + [f"L{c}" for c in kernel.components]
@@ -160,31 +164,29 @@ def forward_text(plan: Plan, sweep: str) -> str:
     return w.text
 
 
-def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
+def backward_text(plan: Plan, wanted: Wanted) -> str:
     """Source of `backward`: from what flows to the ends, what flows to the wanted sites and parameters."""
-    kernel = _begin(plan, sweep)
-    for starts in plan.start_variants():
-        kernel.retreat(starts, wanted)
+    kernel = _begin(plan)
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
     totals = [f"all_{out}" for out in outs]
-    args = kernel.inputs() + ["end_n", "end_m", "end_k"] + [f"d{a}" for a in seeds] + totals
+    args = ["retreat_starts", "retreat", *kernel.inputs(), "end_n", "end_m", "end_k"] + [f"d{a}" for a in seeds] + totals
     w("", "", "@njit(**OPTIONS)")
     with w.block(f"def backward({', '.join(args)}):"):
         kernel.workspace()
         for key in keys:
-            w(f"{kernel.flow_name(key)} = np.empty((times_all + {kernel.delay}) * (lanes_all + {kernel.pad}), F)")
-            w(f"H{kernel.flow_name(key)} = np.zeros(({key[0].dn}, cols_all), F)")
+            w(f"{kernel.flow_name(key)} = room((times_all + {kernel.delay}) * (lanes_all + {kernel.pad}), F)")
+            w(f"H{kernel.flow_name(key)} = zeros(({key[0].dn}, cols_all), F)")
         for a in seeds:
-            w(f"{a} = np.zeros(times_all * lanes_all * {kernel.states}, F)")
+            w(f"{a} = zeros(times_all * lanes_all * {kernel.states}, F)")
         for out in outs:
-            w(f"{out} = np.zeros({'lanes_all' if kernel.summed(out) else 'times_all * lanes_all'}, F)")
+            w(f"{out} = zeros({'lanes_all' if kernel.summed(out) else 'times_all * lanes_all'}, F)")
         with w.block("for b in range(first, last):"):
             with w.block("if skip[b]:"):
                 w("continue")
             kernel.item()
             for key in keys:
-                w(f"H{kernel.flow_name(key)}[:] = 0")
+                w(f"clear(H{kernel.flow_name(key)})")
             with w.block(f"for j in range((length - 1) // {s.height}, -1, -1):"):
                 kernel.recompute()
                 kernel.neighbour(f"min(j + 1, (length - 1) // {s.height})")
@@ -196,13 +198,13 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
                 place = f"b, end_n, end_m, end_k, begin, e, n0, left, {kernel.states}, lanes, {kernel.skewed}"
                 for a in seeds:
                     w(f"plant({a}, d{a}, {place})")
-                common = [*kernel.U, *map(kernel.flow_name, keys), *seeds, *outs, "e > begin"]
-                common += [*kernel.bounds, "times", "rows", "cols", "lanes"]
+                common = [*map(kernel.flow_name, keys), *seeds, *outs, *kernel.U, *kernel.bounds]
+                common += ["e - begin", "times", "rows", "cols", "lanes"]
                 with w.block("if starts:" if not plan.always_starts else "if True:"):
-                    w(f"retreat_starts({', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
+                    w(f"call(retreat_starts, {', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
                 if not plan.always_starts:
                     with w.block("else:"):
-                        w(f"retreat({', '.join([*kernel.S, *kernel.W, *common])})")
+                        w(f"call(retreat, {', '.join([*kernel.S, *kernel.W, *common])})")
                 for a in seeds:
                     w(f"uproot({a}, {place})")
                 for key in keys:
@@ -222,26 +224,29 @@ def backward_text(plan: Plan, sweep: str, wanted: Wanted) -> str:
     return w.text
 
 
-def paths_text(plan: Plan, sweep: str) -> str:
+def paths_text(plan: Plan) -> str:
     """Source of `paths`: from the chosen ends, the visited cells, states and steps, last first."""
-    kernel = _begin(plan, sweep)
+    kernel = _begin(plan)
     w, s = kernel.w, plan.schedule
     cell = plan.choice()
     code = kernel.code(cell)
+    arrays = [*kernel.S, *kernel.W, *kernel.B, *kernel.U]
+    with kernel.straight("candidates", [*arrays, "o", "i", "pitch"]):
+        kernel.begin_scalar_cell(code)
+        kernel.loads(code, cell, "peek")
+        kernel.statements(code)
+        w(f"return {bundle(code[root] for root in cell.choices.values())}")
     w("", "", "@njit(**INNER)")
-    args = [*kernel.S, *kernel.W, *kernel.B, *kernel.U, "k", "t", "q", "lanes"]
-    with w.block(f"def choose({', '.join(args)}):"):
+    with w.block(f"def choose({', '.join(arrays)}, k, t, q, lanes):"):
         w(
             f"pitch = lanes + {kernel.pad}",
             f"o = (t + {kernel.delay}) * ({kernel.states} * pitch) + {kernel.pad} + q",
             "i = t * lanes + q",
+            f"taken = candidates({', '.join(arrays)}, o, i, pitch)",
         )
-        kernel.shared(code, spread=False)
-        kernel.loads(code, cell, "peek")
-        kernel.statements(code)
-        for k, root in cell.choices.items():
+        for place, k in enumerate(cell.choices):
             with w.block(f"if k == {k}:"):
-                w(f"return np.int64({code[root]})")
+                w(f"return np.int64(taken[{place}])")
         w("return np.int64(-1)")
     for name, table in arc_tables(plan.recurrence).items():
         w("", f"{name} = np.array({table}, np.int64).reshape({len(table)}, {len(table[0])})")
@@ -260,7 +265,7 @@ def paths_text(plan: Plan, sweep: str) -> str:
                 if not plan.always_starts:
                     with w.block("if not starts:"):
                         for name in kernel.B:
-                            w(f"{name}[:] = 0")
+                            w(f"clear({name})")
                 with w.block("while k >= 0 and n >= n0:"):
                     w("l = n - n0", "t, q = (m - left + l, l)" if kernel.skewed else "t, q = (l, m - left)")
                     w(f"chosen = choose({', '.join([*kernel.S, *kernel.W, *kernel.B, *kernel.U])}, k, t, q, lanes)")

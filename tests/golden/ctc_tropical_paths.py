@@ -17,7 +17,7 @@ plan
   memory    borders of 1 row(s) for each 32; the backward pass recomputes
 """
 import numpy as np
-from numba import njit
+from numba import cfunc, njit
 
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
@@ -27,33 +27,21 @@ I = np.int64
 INF = F(np.inf)
 NAN = F(np.nan)
 V = 8
-OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
+SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
 INNER = {**OPTIONS, "no_cpython_wrapper": True}
 
-from sweep import advance_starts, advance
 
-
-@njit(**INNER)
-def choose(S0, W0, W1, B0, B1, k, t, q, lanes):
-    pitch = lanes + 2
-    o = (t + 1) * (1 * pitch) + 2 + q
-    i = t * lanes + q
-    k0 = F(0.0)
-    k1 = F(np.inf)
-    k2 = I(4)
-    k3 = I(-1)
-    k4 = I(3)
-    k5 = I(2)
-    k6 = I(1)
-    k7 = I(0)
-    c0 = k0
-    c1 = k1
-    c2 = k2
-    c3 = k3
-    c4 = k4
-    c5 = k5
-    c6 = k6
-    c7 = k7
+@straight
+def candidates(S0, W0, W1, B0, B1, o, i, pitch):
+    c0 = F(0.0)
+    c1 = F(np.inf)
+    c2 = I(4)
+    c3 = I(-1)
+    c4 = I(3)
+    c5 = I(2)
+    c6 = I(1)
+    c7 = I(0)
     start0 = peek(B0, i)
     w0 = peek(W0, i)
     D0_0_0_0 = peek(S0, o )
@@ -91,8 +79,17 @@ def choose(S0, W0, W1, B0, B1, k, t, q, lanes):
     t26 = where(t13, c5, t25)
     t27 = where(t9, c6, t26)
     t28 = where(t4, c7, t27)
+    return (t28,)
+
+
+@njit(**INNER)
+def choose(S0, W0, W1, B0, B1, k, t, q, lanes):
+    pitch = lanes + 2
+    o = (t + 1) * (1 * pitch) + 2 + q
+    i = t * lanes + q
+    taken = candidates(S0, W0, W1, B0, B1, o, i, pitch)
     if k == 0:
-        return np.int64(t28)
+        return np.int64(taken[0])
     return np.int64(-1)
 
 ARC_DN = np.array([[0, 0, 1, 1, 1]], np.int64).reshape(1, 5)
@@ -105,16 +102,16 @@ ARC_STEP = np.array([[-1, -1, 0, 1, 2]], np.int64).reshape(1, 5)
 
 
 @njit(**OPTIONS)
-def paths(first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, from_n, from_m, from_k, visited, counts):
-    cols_all = m_len.max() + 0
+def paths(advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, from_n, from_m, from_k, visited, counts):
+    cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, 32, V, False)
     times_all = time_count(32, cols_all, False)
     size = (times_all + 1) * 1 * (lanes_all + 2)
-    S0 = np.empty(size, F)
-    W0 = np.empty(times_all * lanes_all, np.float64)
-    W1 = np.empty(times_all * lanes_all, np.float64)
-    B0 = np.empty(times_all * lanes_all, np.float64)
-    B1 = np.empty(times_all * lanes_all, np.float64)
+    S0 = room(size, F)
+    W0 = room(times_all * lanes_all, np.float64)
+    W1 = room(times_all * lanes_all, np.float64)
+    B0 = room(times_all * lanes_all, np.float64)
+    B1 = room(times_all * lanes_all, np.float64)
     for b in range(first, last):
         if skip[b] or from_n[b] < 0:
             continue
@@ -131,16 +128,16 @@ def paths(first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, mo
             stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
             stage(W1, a1, b, n0, rows, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
             enter(S0, R0, b, j, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 2, 1, times, False)
-            starts = falls(0, length, n0, rows)
+            starts = falls(0, length, n0, rows) or not advance
             if starts:
                 mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, False)
                 mark(B1, 0, False, 1, False, length, m_all, n0, rows, left, cols, lanes, False)
-                advance_starts(S0, W0, W1, B0, B1, times, rows, cols, lanes)
+                call(advance_starts, S0, W0, W1, B0, B1, times, rows, cols, lanes)
             else:
-                advance(S0, W0, W1, times, rows, cols, lanes)
+                call(advance, S0, W0, W1, times, rows, cols, lanes)
             if not starts:
-                B0[:] = 0
-                B1[:] = 0
+                clear(B0)
+                clear(B1)
             while k >= 0 and n >= n0:
                 l = n - n0
                 t, q = (l, m - left)

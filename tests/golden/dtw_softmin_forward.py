@@ -15,7 +15,7 @@ plan
   memory    borders of 1 row(s) for each 32; the backward pass recomputes
 """
 import numpy as np
-from numba import njit
+from numba import cfunc, njit
 
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
@@ -25,21 +25,20 @@ I = np.int32
 INF = F(np.inf)
 NAN = F(np.nan)
 V = 16
-OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
+SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
 INNER = {**OPTIONS, "no_cpython_wrapper": True}
-
-from sweep import advance_starts, advance
 
 
 @njit(**OPTIONS)
-def forward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, all_p_gamma, R0, end_n, end_m, end_k, D0, keep, L0):
-    cols_all = m_len.max() + 0
+def forward(advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n0, more_m0, all_p_gamma, R0, end_n, end_m, end_k, D0, keep, L0):
+    cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, 32, V, True)
     times_all = time_count(32, cols_all, True)
     size = (times_all + 2) * 1 * (lanes_all + 1)
-    S0 = np.empty(size, F)
-    W0 = np.empty(times_all * lanes_all, np.float32)
-    B0 = np.empty(times_all * lanes_all, np.float32)
+    S0 = room(size, F)
+    W0 = room(times_all * lanes_all, np.float32)
+    B0 = room(times_all * lanes_all, np.float32)
     for b in range(first, last):
         if skip[b]:
             continue
@@ -55,12 +54,12 @@ def forward(first, last, skip, n_len, m_len, a0, more_n0, more_m0, all_p_gamma, 
             times = time_count(rows, cols, True)
             stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
             enter(S0, R0, b, j, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, times, True)
-            starts = falls(0, length, n0, rows)
+            starts = falls(0, length, n0, rows) or not advance
             if starts:
                 mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, True)
-                advance_starts(S0, W0, B0, p_gamma, times, rows, cols, lanes)
+                call(advance_starts, S0, W0, B0, p_gamma, times, rows, cols, lanes)
             else:
-                advance(S0, W0, p_gamma, times, rows, cols, lanes)
+                call(advance, S0, W0, p_gamma, times, rows, cols, lanes)
             begin = e
             e = ends_before(end_n, b, n0 + rows, begin)
             collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, left, 1, lanes, 1, 2, True)

@@ -4,7 +4,7 @@ import pytest
 
 import dpsemiring as dp
 from dpsemiring.lower.build import build
-from dpsemiring.lower.numba_text import backward_text, forward_text, paths_text, sweep_text
+from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Wanted, make_plan
 
 PLANS = {
@@ -12,11 +12,12 @@ PLANS = {
     "ctc_tropical": lambda: make_plan(build(dp.topologies.ctc(), dp.Tropical), "float64"),
 }
 TEXTS = {
-    "dtw_softmin_sweep.py": lambda: sweep_text(PLANS["dtw_softmin"]()),
-    "dtw_softmin_forward.py": lambda: forward_text(PLANS["dtw_softmin"](), "sweep"),
-    "dtw_softmin_backward.py": lambda: backward_text(PLANS["dtw_softmin"](), "sweep", Wanted((0,))),
-    "ctc_tropical_sweep.py": lambda: sweep_text(PLANS["ctc_tropical"]()),
-    "ctc_tropical_paths.py": lambda: paths_text(PLANS["ctc_tropical"](), "sweep"),
+    "dtw_softmin_advance.py": lambda: advance_text(PLANS["dtw_softmin"](), starts=True),
+    "dtw_softmin_retreat.py": lambda: retreat_text(PLANS["dtw_softmin"](), starts=False, wanted=Wanted((0,))),
+    "dtw_softmin_forward.py": lambda: forward_text(PLANS["dtw_softmin"]()),
+    "dtw_softmin_backward.py": lambda: backward_text(PLANS["dtw_softmin"](), Wanted((0,))),
+    "ctc_tropical_advance.py": lambda: advance_text(PLANS["ctc_tropical"](), starts=True),
+    "ctc_tropical_paths.py": lambda: paths_text(PLANS["ctc_tropical"]()),
 }
 
 
@@ -28,16 +29,17 @@ def test_golden(name, golden):
 def test_text_does_not_depend_on_values():
     """A parameter's value is given at the call: another gamma is the same kernel."""
     one, other = (make_plan(build(dp.topologies.dtw(), dp.Softmin(g)), "float32") for g in (1.0, 0.25))
-    assert sweep_text(one) == sweep_text(other)
+    assert advance_text(one, True) == advance_text(other, True)
     learnt = make_plan(build(dp.topologies.dtw(), dp.Softmin(dp.Param("gamma", axes="b"))), "float32")
-    assert sweep_text(one) == sweep_text(learnt)
+    assert advance_text(one, True) == advance_text(learnt, True)
 
 
 def test_text_is_the_same_each_time():
     """Nothing in it depends on the order of sets or on addresses: the cache is found by its hash."""
-    first, second = (TEXTS["dtw_softmin_backward.py"]() for _ in range(2))
+    first, second = (TEXTS["dtw_softmin_retreat.py"]() for _ in range(2))
     assert first == second
 
 
 def test_a_hard_minimum_is_never_contracted():
-    assert "fadd(" not in sweep_text(PLANS["ctc_tropical"]()) and "fadd(" in sweep_text(PLANS["dtw_softmin"]())
+    hard, soft = (advance_text(PLANS[name](), True) for name in ("ctc_tropical", "dtw_softmin"))
+    assert "fadd(" not in hard and "fadd(" in soft

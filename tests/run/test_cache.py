@@ -32,7 +32,7 @@ def run(folder, gamma=0.5, **environment):
 def test_a_second_process_loads_what_the_first_compiled(tmp_path):
     first, _ = run(tmp_path)
     files = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
-    assert {p.name.split("_")[0] for p in tmp_path.glob("*.py")} == {"sweep", "forward", "backward"}
+    assert {p.name.split("_")[0] for p in tmp_path.glob("*.py")} == {"advance", "retreat", "forward", "backward"}
     second, _ = run(tmp_path, gamma=0.25)  # another temperature is no other kernel
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == files, "nothing is compiled again"
     assert second < first

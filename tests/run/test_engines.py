@@ -145,6 +145,18 @@ def test_every_edge_of_strips_and_vectors(n, m):
     agree(TOPOLOGIES["ctc"](), SEMIRINGS["softmin"], (1, n, m), np.float32, seed=n * 100 + m)
 
 
+def test_a_sweep_with_starts_does_for_blocks_without():
+    """A problem of one block compiles that sweep alone, also where no cell of it is a start."""
+    t = dp.Topology(TOPOLOGIES["dtw"]().steps, dp.Boundary([dp.Start(5, 0), dp.Start(0, 1)], [dp.End()]))
+    agree(t, SEMIRINGS["tropical"], (2, 8, 6), lengths=([3, 8], [4, 6]))
+    late = dp.Topology(TOPOLOGIES["dtw"]().steps, dp.Boundary([dp.Start(5, 0)], [dp.End()]))
+    solver = dp.compile(late, dp.Tropical)
+    assert solver(np.ones((3, 3))).total == np.inf  # its start lies below
+    assert solver(np.ones((6, 1))).total == 1.0
+    tall = np.random.default_rng(0).random((70, 40))
+    assert solver(tall).total == dp.compile(late, dp.Tropical, engine="reference")(tall).total
+
+
 @pytest.mark.parametrize("n, m", [(1, 1), (2, 1), (1, 2), (33, 2), (64, 5)])
 def test_edges_with_a_longer_lattice_and_longer_steps(n, m):
     agree(TOPOLOGIES["affine_gap"](), SEMIRINGS["softmin"], (2, n, m))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from itertools import pairwise
+from functools import lru_cache, partial
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numba
@@ -15,7 +15,8 @@ import numpy as np
 import dpsemiring
 from dpsemiring.algebra.expr import INT, value_of
 from dpsemiring.lower.ir import Recurrence
-from dpsemiring.lower.numba_text import backward_text, forward_text, paths_text, sweep_text
+from dpsemiring.lower.kernel import variant
+from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import staging
@@ -73,7 +74,8 @@ def _over_items(work: Callable[[int, int], object], problem: Problem) -> None:
 def _support() -> str:
     """Whatever is compiled into kernels beside their own text."""
     here = Path(__file__).parent
-    sources = [(here / name).read_text(encoding="utf-8") for name in ("vector.py", "staging.py")]
+    names = ("lanes.py", "elementary.py", "operations.py", "vector.py", "calls.py", "staging.py")
+    sources = [(here / name).read_text(encoding="utf-8") for name in names]
     return "\0".join([numba.__version__, dpsemiring.__version__, *sources])
 
 
@@ -93,18 +95,31 @@ class CpuEngine:
             self._plans[name] = make_plan(self.recurrence, name)
         return self._plans[name]
 
-    def kernel(self, job: str, real: np.dtype, wanted: Wanted | None = None) -> Callable:
+    def kernel(self, job: str, problem: Problem, wanted: Wanted | None = None) -> Callable:
         """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
-        key = (job, np.dtype(real), wanted)
+        plan = self.plan(problem.real)
+        rows = int(problem.n_len.max(initial=0)) + self.recurrence.extra[0]
+        variants = plan.start_variants() if rows > plan.schedule.height else (True,)
+        key = (job, plan.real, wanted, variants)
         if key not in self._kernels:
-            plan, support = self.plan(real), _support()
-            sweep = load_source(sweep_text(plan), "sweep", support).__name__
+            sweeps = [self._sweeps("advance", advance_text, variants, plan)]
             if job == "backward":
-                text = backward_text(plan, sweep, wanted)
+                sweeps.append(self._sweeps("retreat", retreat_text, variants, plan, wanted))
+                text = backward_text(plan, wanted)
             else:
-                text = {"forward": forward_text, "paths": paths_text}[job](plan, sweep)
-            self._kernels[key] = getattr(load_source(text, job, support), job)
+                text = {"forward": forward_text, "paths": paths_text}[job](plan)
+            driver = getattr(load_source(text, job, _support()), job)
+            self._kernels[key] = partial(driver, *chain(*reversed(sweeps)))
         return self._kernels[key]
+
+    def _sweeps(self, name, text, variants, plan, *wanted) -> list[int]:
+        """The addresses of a sweep with and without starts, 0 for one that is not among the variants."""
+        return [
+            getattr(load_source(text(plan, starts, *wanted), name, _support()), variant(name, starts)).address
+            if starts in variants
+            else 0
+            for starts in (True, False)
+        ]
 
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
         staging.survey(array, rows, lo, hi, array.dtype.type(refused), nan, bad)
@@ -145,7 +160,7 @@ class CpuEngine:
         values = self._filled(problem, ends.n.shape)
         keep = lattice is not None
         out = lattice if keep else [np.empty((0, 0, 0, 0), z.dtype) for z in zeros]
-        kernel = self.kernel("forward", problem.real)
+        kernel = self.kernel("forward", problem)
         inputs = self._inputs(problem, borders)
 
         def work(first, last):
@@ -171,7 +186,7 @@ class CpuEngine:
         params = {name: np.zeros(p.batch) for name in r.semiring.trace.params} if wanted.params else {}
         shape = (p.batch, p.shape[1] + r.extra[0], p.shape[2] + r.extra[1])
         occupancy = np.zeros(shape, p.real) if wanted.occupancy else None
-        kernel = self.kernel("backward", p.real, wanted)
+        kernel = self.kernel("backward", p, wanted)
         plan = self.plan(p.real)
         seeds = [np.ascontiguousarray(v, dtype=p.real) for v, k in zip(flows.values, r.semiring.trace.kinds) if k != INT]
         totals = [sites[i] if i in plan.cell_sites else sites[i].reshape(-1) for i in wanted.sites]
@@ -188,7 +203,7 @@ class CpuEngine:
         p = run.problem
         visited = np.zeros((p.batch, path_bound(self.recurrence, p), 4), np.int64)
         counts = np.zeros(p.batch, np.int64)
-        kernel = self.kernel("paths", p.real)
+        kernel = self.kernel("paths", p)
         inputs = self._inputs(p, run.kept)
         starts = [np.ascontiguousarray(x, np.int64) for x in (n, m, k)]
 

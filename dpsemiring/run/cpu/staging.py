@@ -15,7 +15,10 @@ its column `m + shift`.
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
+
+from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
 
 TILE = 64
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
@@ -33,7 +36,31 @@ def time_count(rows, cols, skewed):
     return cols + rows - 1 if skewed else rows
 
 
-@njit(**_options)
+@apart(**_options)
+def room(shape, dtype):
+    """A buffer, not yet filled."""
+    return np.empty(shape, dtype)
+
+
+@apart(**_options)
+def zeros(shape, dtype):
+    """A buffer of zeros."""
+    return np.zeros(shape, dtype)
+
+
+@apart(**_options)
+def clear(buffer):
+    """Set a buffer to 0."""
+    buffer[:] = 0
+
+
+@apart(**_options)
+def largest(lengths):
+    """The largest of some lengths."""
+    return lengths.max()
+
+
+@apart(**_options)
 def stage(buffer, array, item, n0, rows, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed):
     """Lay out array[item, n + at_n, m + at_m] for the cells of a block; `outside` where that is outside the extents."""
     b = item if array.shape[0] > 1 else 0
@@ -60,7 +87,7 @@ def stage(buffer, array, item, n0, rows, cols, at_n, at_m, extent_n, extent_m, o
                 buffer[base + m * time] = outside
 
 
-@njit(**_options)
+@apart(**_options)
 def unstage(buffer, array, item, n0, rows, cols, at_n, at_m, extent_n, extent_m, lanes, skewed):
     """Add a block's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`."""
     by_n = 1 if array.shape[1] > 1 else 0
@@ -86,7 +113,7 @@ def falls(index, length, n0, rows):
     return n0 <= n < n0 + rows and n >= 0
 
 
-@njit(**_options)
+@apart(**_options)
 def mark(buffer, n, any_n, m, any_m, n_all, m_all, n0, rows, left, cols, lanes, skewed):
     """1 on the cells of a place, 0 on the others."""
     time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
@@ -98,7 +125,7 @@ def mark(buffer, n, any_n, m, any_m, n_all, m_all, n0, rows, left, cols, lanes, 
             buffer[l * lane + c * time] = 1 if here and (any_m or c == col) else 0
 
 
-@njit(**_options)
+@apart(**_options)
 def bound(first, last, lo, hi, item, n0, rows, left, skewed):
     """For each row of a block the times (skewed) or columns within which its window has cells."""
     first[:] = 0
@@ -109,7 +136,7 @@ def bound(first, last, lo, hi, item, n0, rows, left, skewed):
         last[l] = hi[item, n0 + l] + by
 
 
-@njit(**_options)
+@apart(**_options)
 def enter(values, border, item, block, cols, known, shift, states, halo, margin, zero, lanes, pad, delay, times, skewed):
     """Prepare the accumulated values around a block: the rows before it, and zero left of its columns."""
     pitch = lanes + pad
@@ -147,7 +174,7 @@ def position(l, m, k, states, lanes, pad, delay, skewed):
     return ((l + delay) * states + k) * (lanes + pad) + pad + m
 
 
-@njit(**_options)
+@apart(**_options)
 def leave(values, border, item, block, height, cols, states, halo, lanes, pad, delay, skewed):
     """Keep the last rows of a full block for the next."""
     for i in range(halo):
@@ -158,7 +185,7 @@ def leave(values, border, item, block, height, cols, states, halo, lanes, pad, d
                 row[m] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
 
 
-@njit(**_options)
+@apart(**_options)
 def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, pad, delay, skewed):
     """Read off the values of the ends `begin:stop`, which lie in this block."""
     for e in range(begin, stop):
@@ -179,7 +206,7 @@ def ends_before(end_n, item, row, begin):
     return low
 
 
-@njit(**_options)
+@apart(**_options)
 def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, skewed):
     """Add what flows to the ends `begin:stop` to the seeds of a block."""
     for e in range(begin, stop):
@@ -188,7 +215,7 @@ def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, left, states
         seeds[(time * states + end_k[item, e]) * lanes + lane] += flows[item, e]
 
 
-@njit(**_options)
+@apart(**_options)
 def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, skewed):
     """Set the planted seeds back to 0."""
     for e in range(begin, stop):
@@ -197,7 +224,7 @@ def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, left, states, lane
         seeds[(time * states + end_k[item, e]) * lanes + lane] = 0
 
 
-@njit(**_options)
+@apart(**_options)
 def enter_flows(flows, border, height, cols, known, shift, margin, lanes, after, delay, times, skewed):
     """Prepare the flows around a block: those from the rows after it, and 0 right of its columns."""
     pitch = lanes + after
@@ -222,7 +249,7 @@ def enter_flows(flows, border, height, cols, known, shift, margin, lanes, after,
                 flows[(times + i) * pitch + m] = border[i, m + shift]
 
 
-@njit(**_options)
+@apart(**_options)
 def leave_flows(flows, border, rows, cols, lanes, after, skewed):
     """Keep the flows out of the first rows of a block for the block before it."""
     pitch = lanes + after
@@ -232,7 +259,7 @@ def leave_flows(flows, border, rows, cols, lanes, after, skewed):
             border[i, m] = flows[here] if i < rows else 0
 
 
-@njit(**_options)
+@apart(**_options)
 def spill(values, out, item, n0, rows, left, cols, states, lanes, pad, delay, skewed):
     """Write a block's accumulated values into out[item, n, m, k]."""
     for l in range(rows):
@@ -241,7 +268,7 @@ def spill(values, out, item, n0, rows, left, cols, states, lanes, pad, delay, sk
                 out[item, n0 + l, left + m, k] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
 
 
-@njit(**_options)
+@apart(**_options)
 def flush(lane_sums, totals, item):
     """Add the lanes' sums to the item's total, in float64, and set them back to 0."""
     total = 0.0

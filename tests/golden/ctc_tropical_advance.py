@@ -1,0 +1,86 @@
+"""Emitted by dpsemiring; do not edit.
+
+recurrence over Tropical()
+  D[n, m] = sum of
+    start 0 at [0, 0]: encode(cost[n, m])
+    start 1 at [0, 1]: encode(cost[n, m])
+    times(D[n-1, m], encode(cost[n, m]))
+    times(D[n-1, m-1], encode(cost[n, m]))
+    times(D[n-1, m-2], encode(cost[n, m]))   where (labels[m] differs -2)
+  total = decode of sum of
+    times(D at [-1, -1], one)
+    times(D at [-1, -2], one)
+plan
+  schedule  rows (every step has dn >= 1): lanes along m, blocks of 32 rows
+  carrier   (x: float64), exact, never contracted
+  states    one, in this order within a cell
+  memory    borders of 1 row(s) for each 32; the backward pass recomputes
+"""
+import numpy as np
+from numba import cfunc, njit
+
+from dpsemiring.run.cpu.staging import *
+from dpsemiring.run.cpu.vector import *
+
+F = np.float64
+I = np.int64
+INF = F(np.inf)
+NAN = F(np.nan)
+V = 8
+SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
+INNER = {**OPTIONS, "no_cpython_wrapper": True}
+
+
+@straight
+def outside():
+    return (splat(F(np.inf)),)
+
+
+@straight
+def cell(S0, W0, W1, B0, B1, o, i, pitch):
+    c0 = splat(F(0.0))
+    c1 = splat(F(np.inf))
+    start0 = load(B0, i)
+    w0 = load(W0, i)
+    start1 = load(B1, i)
+    D0_0_1_0 = load(S0, o - 1 * pitch)
+    D0_0_1_1 = load(S0, o - 1 * pitch - 1)
+    w1 = load(W1, i)
+    D0_0_1_2 = load(S0, o - 1 * pitch - 2)
+    t0 = ne(start0, c0)
+    t1 = where(t0, w0, c1)
+    t2 = ne(start1, c0)
+    t3 = where(t2, w0, c1)
+    t4 = minimum(t1, t3)
+    t5 = add(D0_0_1_0, w0)
+    t6 = minimum(t4, t5)
+    t7 = add(D0_0_1_1, w0)
+    t8 = minimum(t6, t7)
+    t9 = ne(w1, c0)
+    t10 = add(D0_0_1_2, w0)
+    t11 = where(t9, t10, c1)
+    t12 = minimum(t8, t11)
+    return (t12,)
+
+
+@straight
+def keep(S0, o, pitch, d):
+    (d0_0,) = d
+    store(S0, o, d0_0)
+
+
+@cfunc("void(CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), int64, int64, int64, int64)", **SWEEP)
+def advance_starts(S0, W0, W1, B0, B1, times, rows, cols, lanes):
+    pitch = lanes + 2
+    none = outside()
+    for t in range(times):
+        low, high = 0, cols
+        for q in range(0, lanes, V):
+            o = (t + 1) * (1 * pitch) + 2 + q
+            i = t * lanes + q
+            d = cell(S0, W0, W1, B0, B1, o, i, pitch)
+            if low > q or high < q + V:
+                inside = lanes_between(none, low - q, high - q)
+                d = within(inside, d, none)
+            keep(S0, o, pitch, d)
