@@ -1,0 +1,258 @@
+"""Elastic measures against their published recurrences, written out cell by cell; brute force; gradients; metric laws."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import dpsemiring as dp
+from dpsemiring.testing import assert_global_equals_recursive, assert_gradients, random_problem
+from dpsemiring.testing.samples import log_scores, longest
+
+T = dp.topologies
+PRESETS = {"wdtw": T.wdtw(), "erp": T.erp(), "edr": T.edr(), "lcss": T.lcss(), "msm": T.msm(), "twe": T.twe()}
+SEMIRINGS = {
+    "Tropical": dp.Tropical,
+    "Softmin": dp.Softmin(0.5),
+    "Counting": dp.Counting,
+    "longest": longest(),
+    "log": log_scores(),
+}
+SHAPES = [(1, 1), (1, 4), (4, 1), (2, 3), (6, 6), (7, 4), (4, 7)]
+
+
+@pytest.mark.parametrize("semiring", SEMIRINGS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_sum_over_all_paths_is_the_recursion(preset, semiring):
+    assert_global_equals_recursive(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
+
+
+@pytest.mark.parametrize("semiring", ["Softmin", "longest"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_gradients_of_every_param(preset, semiring):
+    assert_gradients(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
+
+
+@pytest.mark.parametrize("preset", ["msm", "twe"])
+def test_the_compiled_engine(preset):
+    topology, semiring = PRESETS[preset], dp.Softmin(0.5)
+    problem = random_problem(np.random.default_rng(0), topology, semiring, (6, 5), "holes", batch=3)
+    found, wanted = (dp.compile(topology, semiring, engine=e)(*problem.arguments) for e in ("cpu", "reference"))
+    np.testing.assert_allclose(found.total, wanted.total, rtol=1e-12)
+    for plane in topology.planes():
+        mine, theirs = (r.marginals[plane] if isinstance(r.marginals, dict) else r.marginals for r in (found, wanted))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)
+
+
+# --- what the docstrings say: from two series to a call -----------------------------------------------------------------
+
+
+def total(topology, cost, semiring=dp.Tropical, **params):
+    return float(dp.compile(topology, semiring, engine="reference")(cost, params=params).total)
+
+
+def wdtw(x, y, g=0.05):
+    away = np.abs(np.arange(len(x))[:, None] - np.arange(len(y)))
+    weight = 1.0 / (1.0 + np.exp(-g * (away - max(len(x), len(y)) / 2)))
+    return total(T.wdtw(), (x[:, None] - y) ** 2, weight=weight)
+
+
+def erp(x, y, g=0.0):
+    return total(T.erp(), np.abs(x[:, None] - y), deletion=np.abs(np.append(g, x) - g), insertion=np.abs(np.append(g, y) - g))
+
+
+def edr(x, y, epsilon=0.5):
+    return total(T.edr(), np.abs(x[:, None] - y) > epsilon)
+
+
+def lcss(x, y, epsilon=0.5, delta=math.inf):
+    away = np.abs(np.arange(len(x))[:, None] - np.arange(len(y)))
+    match = (np.abs(x[:, None] - y) <= epsilon) & (away <= delta)
+    return total(T.lcss(), np.where(match, 1.0, -math.inf), longest())
+
+
+def msm(x, y, c=0.5):
+    def beyond(a, b, d):
+        return np.where((a - b) * (a - d) <= 0, 0.0, np.minimum(np.abs(a - b), np.abs(a - d)))
+
+    column = x[:, None]
+    split, merge = beyond(column, np.roll(column, 1), y), beyond(y, column, np.roll(y, 1))
+    return total(T.msm(), {"cost": np.abs(column - y), "split": split, "merge": merge}, c=c)
+
+
+def twe(x, y, nu=0.05, lam=1.0):
+    s, t = np.arange(len(x)), np.arange(len(y))
+    return total(
+        T.twe(),
+        np.abs(x[:, None] - y) + nu * np.abs(s[:, None] - t),
+        deletion=np.abs(np.diff(x, prepend=x[0])) + nu * np.diff(s, prepend=s[0]) + lam,
+        insertion=np.abs(np.diff(y, prepend=y[0])) + nu * np.diff(t, prepend=t[0]) + lam,
+    )
+
+
+MEASURES = {"wdtw": wdtw, "erp": erp, "edr": edr, "lcss": lcss, "msm": msm, "twe": twe}
+
+
+# --- the published recurrences, indices from 1 as there ------------------------------------------------------------------
+
+
+def table(n, m, border, cell):
+    """D over 0 .. n and 0 .. m, cell by cell."""
+    d = {}
+    for i, j in itertools.product(range(n + 1), range(m + 1)):
+        d[i, j] = border(d, i, j) if i == 0 or j == 0 else cell(d, i, j)
+    return d[n, m]
+
+
+def from_the_corner(d, i, j):
+    return 0.0 if i == j == 0 else math.inf
+
+
+def published_wdtw(x, y, g=0.05):
+    def cell(d, i, j):
+        weight = 1 / (1 + math.exp(-g * (abs(i - j) - max(len(x), len(y)) / 2)))
+        return weight * (x[i - 1] - y[j - 1]) ** 2 + min(d[i - 1, j], d[i, j - 1], d[i - 1, j - 1])
+
+    return table(len(x), len(y), from_the_corner, cell)
+
+
+def published_erp(x, y, g=0.0):
+    def border(d, i, j):
+        return sum(abs(v - g) for v in x[:i]) + sum(abs(v - g) for v in y[:j])
+
+    def cell(d, i, j):
+        a, b = x[i - 1], y[j - 1]
+        return min(d[i - 1, j - 1] + abs(a - b), d[i - 1, j] + abs(a - g), d[i, j - 1] + abs(b - g))
+
+    return table(len(x), len(y), border, cell)
+
+
+def published_edr(x, y, epsilon=0.5):
+    def cell(d, i, j):
+        differ = 0 if abs(x[i - 1] - y[j - 1]) <= epsilon else 1
+        return min(d[i - 1, j - 1] + differ, d[i - 1, j] + 1, d[i, j - 1] + 1)
+
+    return table(len(x), len(y), lambda d, i, j: i + j, cell)
+
+
+def published_lcss(x, y, epsilon=0.5, delta=math.inf):
+    def cell(d, i, j):
+        if abs(x[i - 1] - y[j - 1]) <= epsilon and abs(i - j) <= delta:
+            return d[i - 1, j - 1] + 1
+        return max(d[i - 1, j], d[i, j - 1])
+
+    return table(len(x), len(y), lambda d, i, j: 0, cell)
+
+
+def published_msm(x, y, c=0.5):
+    def price(new, before, other):
+        if before <= new <= other or before >= new >= other:
+            return c
+        return c + min(abs(new - before), abs(new - other))
+
+    d = {}
+    for i, j in itertools.product(range(len(x)), range(len(y))):
+        ways = [abs(x[0] - y[0])] if i == j == 0 else []
+        if i and j:
+            ways.append(d[i - 1, j - 1] + abs(x[i] - y[j]))
+        if i:
+            ways.append(d[i - 1, j] + price(x[i], x[i - 1], y[j]))
+        if j:
+            ways.append(d[i, j - 1] + price(y[j], x[i], y[j - 1]))
+        d[i, j] = min(ways)
+    return d[len(x) - 1, len(y) - 1]
+
+
+def published_twe(x, y, nu=0.05, lam=1.0):
+    """Both series padded with 0 at time 0, times counted from 1."""
+    a, b = [0.0, *x], [0.0, *y]
+
+    def cell(d, i, j):
+        match = d[i - 1, j - 1] + abs(a[i] - b[j]) + abs(a[i - 1] - b[j - 1]) + nu * 2 * abs(i - j)
+        delete_a = d[i - 1, j] + abs(a[i] - a[i - 1]) + nu + lam
+        delete_b = d[i, j - 1] + abs(b[j] - b[j - 1]) + nu + lam
+        return min(match, delete_a, delete_b)
+
+    return table(len(x), len(y), from_the_corner, cell)
+
+
+PUBLISHED = {
+    "wdtw": published_wdtw, "erp": published_erp, "edr": published_edr, "lcss": published_lcss, "msm": published_msm,
+    "twe": published_twe,
+}  # fmt: skip
+
+
+def series(seed, *lengths):
+    """Random ones; of whole numbers, for ties, with an odd seed."""
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=n) if seed % 2 == 0 else rng.integers(-2, 3, n).astype(float) for n in lengths]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_published_recurrence(measure):
+    for seed, shape in itertools.product(range(4), SHAPES):
+        x, y = series(seed, *shape)
+        assert MEASURES[measure](x, y) == pytest.approx(PUBLISHED[measure](x, y), rel=1e-12, abs=1e-12), (seed, shape)
+
+
+@pytest.mark.parametrize(
+    "measure, options",
+    [
+        ("wdtw", {"g": 0.7}), ("erp", {"g": 0.6}), ("edr", {"epsilon": 1.0}), ("lcss", {"epsilon": 1.0, "delta": 1}),
+        ("msm", {"c": 0.0}), ("msm", {"c": 2.0}), ("twe", {"nu": 0.0, "lam": 0.0}), ("twe", {"nu": 0.5, "lam": 0.3}),
+    ],
+)  # fmt: skip
+def test_its_constants(measure, options):
+    for seed in range(4):
+        x, y = series(seed, 6, 5)
+        assert MEASURES[measure](x, y, **options) == pytest.approx(PUBLISHED[measure](x, y, **options), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", ["erp", "msm", "twe"])
+def test_a_metric(measure):
+    """Symmetry, identity, and the triangle inequality, which DTW lacks."""
+    distance = MEASURES[measure]
+    for seed in range(6):
+        x, y, z = series(seed, 5, 4, 6)
+        assert distance(x, x) == 0.0
+        assert distance(x, y) == pytest.approx(distance(y, x))
+        assert distance(x, z) <= distance(x, y) + distance(y, z) + 1e-12
+
+
+def test_lengths_of_common_subsequences():
+    """All subsequences of one that the other has."""
+    for seed in (1, 3, 5):
+        x, y = series(seed, 5, 6)
+
+        def subsequences(v):
+            return {tuple(c) for size in range(len(v) + 1) for c in itertools.combinations(v, size)}
+
+        assert lcss(x, y, epsilon=0.0) == max(map(len, subsequences(x) & subsequences(y)))
+
+
+def test_a_batch_with_prices_of_its_own():
+    """Params over (B, N + 1) and (B, M + 1)."""
+    x, y = np.array(series(0, 4, 4)), np.array(series(2, 3, 3))
+    first = np.zeros((2, 1))
+    result = dp.compile(T.erp(), dp.Tropical, engine="reference")(
+        np.abs(x[:, :, None] - y[:, None, :]),
+        params={"deletion": np.abs(np.hstack([first, x])), "insertion": np.abs(np.hstack([first, y]))},
+    )
+    np.testing.assert_allclose(result.total, [published_erp(a, b) for a, b in zip(x, y)])
+
+
+def test_the_price_of_a_split_is_learnable():
+    """Its gradient under a minimum is the number of splits and merges on the best path."""
+    x, y = np.array([0.0, 1.0, 1.0, 1.0, 4.0]), np.array([0.0, 1.0, 4.0])
+    cost = np.abs(x[:, None] - y)
+    planes = {"cost": cost, "split": 10 * cost, "merge": 10 * cost}
+    result = dp.compile(T.msm(), dp.Tropical, engine="reference")(planes, params={"c": 0.25})
+    assert result.total == 0.5 and result.grad("c") == 2.0
+
+
+def test_the_weight_of_a_cell_has_a_gradient():
+    """Under a minimum the cost of each cell that the best path visits, the start included."""
+    cost = np.array([[1.0, 5.0], [2.0, 3.0]])
+    result = dp.compile(T.wdtw(), dp.Tropical, engine="reference")(cost, params={"weight": np.ones((2, 2))})
+    assert result.grad("weight").tolist() == [[1.0, 0.0], [0.0, 3.0]]

@@ -1,0 +1,400 @@
+"""CTC and its relatives, transducers, hidden Markov models: brute force, definitions written out, and the known edges."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import dpsemiring as dp
+from dpsemiring.testing import assert_global_equals_recursive, assert_gradients, random_problem
+from dpsemiring.testing.samples import log_scores, longest
+
+T = dp.topologies
+PRESETS = {
+    "ctc": T.ctc(),
+    "ctc_without_blank": T.ctc_without_blank(),
+    "asg": T.asg(),
+    "transducer": T.transducer(),
+    "monotonic": T.transducer(monotonic=True),
+    "hmm": T.hmm(2),
+}
+SEMIRINGS = {
+    "Tropical": dp.Tropical,
+    "Softmin": dp.Softmin(0.5),
+    "Counting": dp.Counting,
+    "longest": longest(),
+    "log": log_scores(),
+}
+LIKELIHOOD = dp.Softmin(1.0)  # of negative log-probabilities: the negative log of the sum of probabilities
+
+
+def solve(topology, cost, semiring=LIKELIHOOD, engine="reference", lengths=None, **params):
+    return dp.compile(topology, semiring, engine=engine)(cost, lengths, params)
+
+
+def random_log_probs(seed, *shape):
+    logits = np.random.default_rng(seed).normal(size=shape)
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("semiring", SEMIRINGS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_sum_over_all_paths_is_the_recursion(preset, semiring):
+    assert_global_equals_recursive(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
+
+
+@pytest.mark.parametrize("semiring", ["Softmin", "longest"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_gradients_of_every_param(preset, semiring):
+    assert_gradients(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
+
+
+@pytest.mark.parametrize("preset", ["transducer", "hmm"])
+def test_the_compiled_engine(preset):
+    topology, semiring = PRESETS[preset], dp.Softmin(0.5)
+    problem = random_problem(np.random.default_rng(0), topology, semiring, (6, 5), "holes", batch=3)
+    found, wanted = (dp.compile(topology, semiring, engine=e)(*problem.arguments) for e in ("cpu", "reference"))
+    np.testing.assert_allclose(found.total, wanted.total, rtol=1e-12)
+    for plane in topology.planes():
+        mine, theirs = (r.marginals[plane] if isinstance(r.marginals, dict) else r.marginals for r in (found, wanted))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)
+
+
+# --- CTC ---------------------------------------------------------------------------------------------------------------
+
+
+def extend(labels, blank=0):
+    extended = np.full(2 * len(labels) + 1, blank)
+    extended[1::2] = labels
+    return extended
+
+
+def ctc(log_probs, labels, blank=0, semiring=LIKELIHOOD, **how):
+    extended = extend(labels, blank)
+    return solve(T.ctc(), -dp.costs.gather(log_probs, extended), semiring, labels=extended, **how)
+
+
+def collapse(frames, blank):
+    return [f for f, before in zip(frames, [None, *frames]) if f not in (before, blank)]
+
+
+def by_definition(log_probs, labels, blank=0):
+    """Minus the log of the summed probability of all frame labellings that collapse to the target."""
+    frames, vocabulary = log_probs.shape
+    total = 0.0
+    for labelling in itertools.product(range(vocabulary), repeat=frames):
+        if collapse(labelling, blank) == list(labels):
+            total += math.exp(sum(log_probs[t, v] for t, v in enumerate(labelling)))
+    return -math.log(total) if total else math.inf
+
+
+@pytest.mark.parametrize("blank", [0, 2])
+@pytest.mark.parametrize("labels", [[], [1], [1, 1], [1, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1, 1]])
+def test_ctc_is_its_definition(labels, blank):
+    """The blank first or last; repeated labels; targets that just fit, and that do not."""
+    labels = [v + 1 if blank == 0 else v for v in labels]
+    for frames in (1, 2, 4, 5):
+        log_probs = random_log_probs(frames, frames, 3)
+        assert ctc(log_probs, labels, blank).total == pytest.approx(by_definition(log_probs, labels, blank), rel=1e-12)
+
+
+def test_two_frames_by_hand():
+    """P("a" in 2 frames) = aa + a- + -a."""
+    p = np.array([[0.6, 0.4], [0.3, 0.7]])  # blank, a
+    assert ctc(np.log(p), [1]).total == pytest.approx(-math.log(0.4 * 0.7 + 0.4 * 0.3 + 0.6 * 0.7))
+
+
+def test_three_frames_by_hand():
+    """P("ab" in 3 frames) = aab + abb + ab- + a-b + -ab; "aa" has a-a alone."""
+    p = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+    (b0, a0, _), (b1, a1, c1), (b2, a2, c2) = p
+    wanted = a0 * a1 * c2 + a0 * c1 * c2 + a0 * c1 * b2 + a0 * b1 * c2 + b0 * a1 * c2
+    assert ctc(np.log(p), [1, 2]).total == pytest.approx(-math.log(wanted))
+    assert ctc(np.log(p), [1, 1]).total == pytest.approx(-math.log(a0 * b1 * a2))
+
+
+def test_aa_does_not_fit_into_two_frames():
+    for engine in ("cpu", "reference"):
+        for log_probs in (random_log_probs(0, 2, 3), np.zeros((2, 3))):  # also where all that is allowed has p = 1
+            result = ctc(log_probs, [1, 1], engine=engine)
+            assert result.total == math.inf
+            assert (result.grad("log_probs") == 0.0).all() and (result.marginals == 0.0).all()
+
+
+def test_certain_frames():
+    """p = 1 along one labelling, 0 elsewhere: the total is 0, and -inf in log_probs forbids without a NaN."""
+    log_probs = np.full((3, 3), -math.inf)
+    log_probs[[0, 1, 2], [1, 0, 1]] = 0.0
+    result = ctc(log_probs, [1, 1])
+    assert result.total == 0.0
+    np.testing.assert_array_equal(result.grad("log_probs"), np.where(np.isinf(log_probs), 0.0, -1.0))
+    assert ctc(log_probs, [1, 2]).total == math.inf
+
+
+def test_an_empty_target_is_all_blanks():
+    log_probs = random_log_probs(0, 4, 3)
+    result = ctc(log_probs, [])
+    assert result.total == pytest.approx(-log_probs[:, 0].sum())
+    assert result.marginals.tolist() == [[1.0]] * 4
+
+
+def test_every_log_prob_shifted():
+    """Adding c to every log-probability shifts the log-likelihood by T c."""
+    log_probs = random_log_probs(0, 5, 4)
+    before, after = (ctc(log_probs + c, [1, 3, 3]).total for c in (0.0, 0.75))
+    assert after == pytest.approx(before - 5 * 0.75)
+
+
+def test_the_gradient_sums_to_minus_one_a_frame():
+    for labels in ([1, 3], [2, 2], []):
+        result = ctc(random_log_probs(1, 6, 4), labels, engine="cpu" if labels == [1, 3] else "reference")
+        np.testing.assert_allclose(result.grad("log_probs").sum(axis=1), -1.0)
+        np.testing.assert_allclose(result.marginals.sum(axis=1), 1.0)
+
+
+def test_a_ragged_batch_with_poisoned_padding():
+    """Frames beyond an item's length are NaN, labels beyond its target nonsense; an empty target, one that does not fit."""
+    targets, frames = [[1, 2], [], [2, 2], [3]], [5, 3, 2, 4]
+    log_probs = random_log_probs(0, 4, 5, 4)
+    alone = [ctc(log_probs[b, : frames[b]], targets[b]) for b in range(4)]
+    extended = np.full((4, 5), -99)
+    for b, labels in enumerate(targets):
+        extended[b, : 2 * len(labels) + 1] = extend(labels)
+        log_probs[b, frames[b] :] = np.nan
+    lengths = np.array(frames), np.array([2 * len(labels) + 1 for labels in targets])
+    for engine in ("cpu", "reference"):
+        result = solve(T.ctc(), -dp.costs.gather(log_probs, extended), engine=engine, lengths=lengths, labels=extended)
+        np.testing.assert_allclose(result.total, [a.total for a in alone], rtol=1e-12)
+        assert result.total[2] == math.inf
+        gradient = result.grad("log_probs")
+        for b in range(4):
+            np.testing.assert_allclose(gradient[b, : frames[b]], alone[b].grad("log_probs"), rtol=1e-9, atol=1e-15)
+            assert not gradient[b, frames[b] :].any()
+
+
+@pytest.mark.parametrize("label", [3, -1])
+def test_a_label_out_of_range_is_refused(label):
+    with pytest.raises(ValueError, match=rf"label {label} of item 0 at column 1 is outside 0 \.\. 2"):
+        ctc(random_log_probs(0, 4, 3), [label])
+
+
+def test_no_frames_are_refused():
+    with pytest.raises(ValueError, match="item 0 has length 0 along n, so that its lattice has no cell"):
+        ctc(np.zeros((0, 3)), [1])
+
+
+def test_the_best_labelling():
+    log_probs = np.log([[0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.2, 0.1, 0.7]])
+    result = ctc(log_probs, [1, 2], semiring=dp.Tropical)
+    assert extend([1, 2])[result.path[:, 1]].tolist() == [1, 0, 2, 2]
+
+
+# --- without blank, ASG ------------------------------------------------------------------------------------------------
+
+
+def test_labels_without_blank_cut_the_frames():
+    """U labels over T frames: C(T - 1, U - 1) ways to cut; more labels than frames have none."""
+    for frames, labels in itertools.product(range(1, 6), repeat=2):
+        count = solve(T.ctc_without_blank(), np.zeros((frames, labels)), dp.Counting).total
+        assert count == math.comb(frames - 1, labels - 1)
+
+
+def test_a_forced_alignment():
+    log_probs = np.log([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    result = solve(T.ctc_without_blank(), -dp.costs.gather(log_probs, np.array([0, 1])), dp.Tropical)
+    assert result.path.tolist() == [[0, 0], [1, 0], [2, 1]]
+    assert result.total == pytest.approx(-math.log(0.9 * 0.8 * 0.7))
+
+
+def asg_loss(emission, transition, labels):
+    """As the docstring says; the loss and its gradient in the transitions."""
+    before = np.roll(labels, 1)
+    target = solve(
+        T.asg(),
+        dp.costs.gather(emission, labels),
+        log_scores(),
+        stay=transition[labels, labels],
+        advance=transition[before, labels],
+    )
+    norm = solve(T.hmm(len(transition)), emission, log_scores(), transition=transition, initial=np.zeros(len(transition)))
+    collected = np.zeros_like(transition)
+    np.add.at(collected, (labels, labels), target.grad("stay"))
+    np.add.at(collected, (before, labels), target.grad("advance"))
+    return norm.total - target.total, norm.grad("transition") - collected, norm.marginals, target.grad("log_probs")
+
+
+def test_the_asg_loss():
+    """Against all labellings of the frames, which the criterion compares with those of the target."""
+    rng = np.random.default_rng(0)
+    emission, transition, labels = rng.normal(size=(5, 3)), rng.normal(size=(3, 3)), np.array([2, 0, 2])
+
+    def score(labelling):
+        return sum(emission[t, v] for t, v in enumerate(labelling)) + sum(
+            transition[i, j] for i, j in itertools.pairwise(labelling)
+        )
+
+    everything = list(itertools.product(range(3), repeat=5))
+    of_target = [l for l in everything if [v for v, _ in itertools.groupby(l)] == labels.tolist()]
+    wanted = math.log(sum(math.exp(score(l)) for l in everything)) - math.log(sum(math.exp(score(l)) for l in of_target))
+    loss, gradient, norm, target = asg_loss(emission, transition, labels)
+    assert loss == pytest.approx(wanted, rel=1e-12) and loss > 0
+    for place in np.ndindex(3, 3):
+        step = np.zeros((3, 3))
+        step[place] = 1e-5
+        sides = [asg_loss(emission, transition + s * step, labels)[0] for s in (1, -1)]
+        assert gradient[place] == pytest.approx((sides[0] - sides[1]) / 2e-5, abs=1e-8)
+    assert gradient.sum() == pytest.approx(0.0)  # both have T - 1 transitions
+    np.testing.assert_allclose((norm - target).sum(axis=1), 0.0, atol=1e-12)
+
+
+# --- transducers -------------------------------------------------------------------------------------------------------
+
+
+def planes(log_probs, labels, blank=0):
+    return {"blank": -log_probs[..., blank], "label": -log_probs[:, np.arange(len(labels)), labels]}
+
+
+@pytest.mark.parametrize("monotonic", [False, True])
+def test_the_number_of_transducer_paths(monotonic):
+    """U labels among T + U - 1 moves before the last blank; monotonic: among T moves."""
+    for frames, labels in itertools.product(range(1, 6), range(5)):
+        cost = {"blank": np.zeros((frames, labels + 1)), "label": np.zeros((frames, labels))}
+        wanted = math.comb(frames, labels) if monotonic else math.comb(frames + labels - 1, labels)
+        assert solve(T.transducer(monotonic), cost, dp.Counting).total == wanted
+
+
+def graves(log_probs, labels, blank=0):
+    """The forward variables of the paper, in probabilities."""
+    p = np.exp(log_probs)
+    frames, places = p.shape[:2]
+    alpha = np.zeros((frames, places))
+    alpha[0, 0] = 1.0
+    for t, u in itertools.product(range(frames), range(places)):
+        if t:
+            alpha[t, u] += alpha[t - 1, u] * p[t - 1, u, blank]
+        if u:
+            alpha[t, u] += alpha[t, u - 1] * p[t, u - 1, labels[u - 1]]
+    return -math.log(alpha[-1, -1] * p[-1, -1, blank])
+
+
+@pytest.mark.parametrize("labels", [[], [1], [2, 1], [1, 1, 2]])
+@pytest.mark.parametrize("frames", [1, 3, 4])
+def test_the_transducer_is_that_of_graves(frames, labels):
+    log_probs = random_log_probs(frames, frames, len(labels) + 1, 3)
+    result = solve(T.transducer(), planes(log_probs, labels))
+    assert result.total == pytest.approx(graves(log_probs, labels), rel=1e-12)
+    np.testing.assert_allclose(result.marginals["blank"].sum(axis=1), 1.0)  # every path leaves every frame by one blank
+    np.testing.assert_allclose(result.marginals["label"].sum(axis=0), 1.0)  # and writes every label once
+    assert result.marginals["blank"][-1, -1] == pytest.approx(1.0)
+
+
+def test_one_frame_and_one_label_by_hand():
+    """The label at (0, 0), then the blank at (0, 1)."""
+    log_probs = np.log([[[0.3, 0.7], [0.6, 0.4]]])
+    assert solve(T.transducer(), planes(log_probs, [1])).total == pytest.approx(-math.log(0.7 * 0.6))
+    assert solve(T.transducer(monotonic=True), planes(log_probs, [1])).total == pytest.approx(-math.log(0.7))
+
+
+def test_the_monotonic_transducer_writes_a_symbol_a_frame():
+    """Frames with probabilities of their own: all choices of the frames that write, and all targets together have 1."""
+    log_probs = random_log_probs(0, 4, 1, 3) + np.zeros((4, 5, 1))  # whatever has been written
+    p = np.exp(log_probs[:, 0])
+    everything = 0.0
+    for size in range(5):
+        for labels in itertools.product((1, 2), repeat=size):
+            found = math.exp(-solve(T.transducer(monotonic=True), planes(log_probs[:, : size + 1], list(labels))).total)
+            wanted = sum(
+                math.prod(p[t, labels[frames.index(t)]] if t in frames else p[t, 0] for t in range(4))
+                for frames in itertools.combinations(range(4), size)
+            )
+            assert found == pytest.approx(wanted)
+            everything += found
+    assert everything == pytest.approx(1.0)
+
+
+def test_more_labels_than_frames_have_no_monotonic_path():
+    result = solve(T.transducer(monotonic=True), planes(random_log_probs(0, 2, 4, 3), [1, 2, 1]))
+    assert result.total == math.inf and not any(m.any() for m in result.marginals.values())
+
+
+def test_a_ragged_batch_of_transducers():
+    log_probs = random_log_probs(0, 3, 4, 4, 3)
+    targets, frames = [[1, 2, 1], [], [2]], [4, 2, 3]
+    cost = {"blank": np.full((3, 4, 4), np.nan), "label": np.full((3, 4, 3), np.nan)}
+    for b, labels in enumerate(targets):
+        mine = planes(log_probs[b, : frames[b], : len(labels) + 1], labels)
+        for name, plane in mine.items():
+            cost[name][b, : plane.shape[0], : plane.shape[1]] = plane
+    result = solve(T.transducer(), cost, engine="cpu", lengths=(np.array(frames), np.array([3, 0, 1])))
+    wanted = [graves(log_probs[b, : frames[b], : len(labels) + 1], labels) for b, labels in enumerate(targets)]
+    np.testing.assert_allclose(result.total, wanted, rtol=1e-12)
+
+
+# --- hidden Markov models ----------------------------------------------------------------------------------------------
+
+
+def random_hmm(seed, frames, states):
+    rng = np.random.default_rng(seed)
+    transition = rng.dirichlet(np.ones(states), states)
+    initial = rng.dirichlet(np.ones(states))
+    return rng.random((frames, states)), {"transition": transition, "initial": initial}
+
+
+@pytest.mark.parametrize("states", [1, 2, 3])
+def test_the_forward_algorithm(states):
+    """pi diag(b_0) A diag(b_1) A ... 1, by matrices, over costs and over scores."""
+    emission, model = random_hmm(states, 6, states)
+    forward = model["initial"] * emission[0]
+    for b in emission[1:]:
+        forward = forward @ model["transition"] * b
+    logs = {name: np.log(p) for name, p in model.items()}
+    assert solve(T.hmm(states), np.log(emission), log_scores(), **logs).total == pytest.approx(math.log(forward.sum()))
+    costs = {name: -p for name, p in logs.items()}
+    assert solve(T.hmm(states), -np.log(emission), **costs).total == pytest.approx(-math.log(forward.sum()))
+
+
+def test_forward_and_backward_of_an_hmm():
+    """The posterior of each state, and the expected number of each transition, by the forward-backward algorithm."""
+    emission, model = random_hmm(0, 5, 3)
+    a = model["transition"]
+    alpha, beta = [model["initial"] * emission[0]], [np.ones(3)]
+    for b in emission[1:]:
+        alpha.append(alpha[-1] @ a * b)
+    for b in emission[:0:-1]:
+        beta.insert(0, a @ (b * beta[0]))
+    total = alpha[-1].sum()
+    result = solve(T.hmm(3), np.log(emission), log_scores(), **{name: np.log(p) for name, p in model.items()})
+    np.testing.assert_allclose(result.marginals, np.array(alpha) * beta / total, rtol=1e-10)
+    counts = sum(np.outer(alpha[t], emission[t + 1] * beta[t + 1]) * a for t in range(4)) / total
+    np.testing.assert_allclose(result.grad("transition"), counts, rtol=1e-10)
+    np.testing.assert_allclose(result.grad("initial"), alpha[0] * beta[0] / total, rtol=1e-10)
+
+
+def test_viterbi():
+    emission, model = random_hmm(1, 5, 3)
+    result = solve(T.hmm(3), -np.log(emission), dp.Tropical, **{name: -np.log(p) for name, p in model.items()})
+
+    def probability(states):
+        p = model["initial"][states[0]] * math.prod(emission[t, k] for t, k in enumerate(states))
+        return p * math.prod(model["transition"][i, j] for i, j in itertools.pairwise(states))
+
+    best = max(itertools.product(range(3), repeat=5), key=probability)
+    assert result.path_states.tolist() == [f"s{k}" for k in best]
+    assert result.total == pytest.approx(-math.log(probability(best)))
+    assert result.path[:, 1].tolist() == [0] * 5
+
+
+def test_a_forbidden_transition():
+    """-inf among the scores: a left-right model, which counts the ways of ctc_without_blank."""
+    transition = np.where(np.eye(3) + np.eye(3, k=1) > 0, 0.0, -math.inf)
+    initial = np.array([0.0, -math.inf, -math.inf])
+    result = solve(T.hmm(3), np.zeros((5, 3)), log_scores(), transition=transition, initial=initial)
+    assert math.exp(result.total) == pytest.approx(sum(math.comb(4, k) for k in range(3)))
+    assert np.isfinite(result.grad("transition")).all() and result.grad("transition")[2, 0] == 0.0
+
+
+@pytest.mark.parametrize("states", [0, -1, 2.0, True])
+def test_a_wrong_number_of_states_is_refused(states):
+    with pytest.raises(ValueError, match="the number of states, is a whole number >= 1"):
+        T.hmm(states)
