@@ -1,7 +1,9 @@
 """Elastic measures against their published recurrences, written out cell by cell; brute force; gradients; metric laws."""
 
 import itertools
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -207,6 +209,62 @@ def test_its_constants(measure, options):
     for seed in range(4):
         x, y = series(seed, 6, 5)
         assert MEASURES[measure](x, y, **options) == pytest.approx(PUBLISHED[measure](x, y, **options), rel=1e-12, abs=1e-12)
+
+
+# --- numbers of another library ------------------------------------------------------------------------------------------
+
+FOUND = json.loads(Path(__file__).with_name("elastic_numbers.json").read_text())  # by make_elastic_numbers.py
+SERIES = [[np.array(v) for v in pair] for pair in FOUND["series"]]
+
+
+def test_aeon():
+    """Its lcss is a distance. For its edr and erp, whose borders differ, see the tests below."""
+    for entry in FOUND["distances"]:
+        measure, options = entry["measure"], entry["options"]
+        options = {"lam" if name == "lmbda" else name: value for name, value in options.items()}
+        for (x, y), wanted in zip(SERIES, entry["values"]):
+            if measure == "lcss":
+                assert 1 - lcss(x, y, **options) / min(len(x), len(y)) == pytest.approx(wanted, abs=1e-12)
+            elif measure not in ("edr", "erp"):
+                assert MEASURES[measure](x, y, **options) == pytest.approx(wanted, rel=1e-12)
+    assert {entry["measure"] for entry in FOUND["distances"]} == set(MEASURES)
+
+
+def test_the_erp_of_aeon_has_a_dearer_border():
+    """Its D[i, 0] is the gap of all of x for every i >= 1, where the paper has that of the first i elements; so for y."""
+
+    def as_there(x, y, g):
+        def border(d, i, j):
+            return (i > 0) * sum(abs(v - g) for v in x) + (j > 0) * sum(abs(v - g) for v in y)
+
+        def cell(d, i, j):
+            a, b = x[i - 1], y[j - 1]
+            return min(d[i - 1, j - 1] + abs(a - b), d[i - 1, j] + abs(a - g), d[i, j - 1] + abs(b - g))
+
+        return table(len(x), len(y), border, cell)
+
+    equal = []
+    for entry in FOUND["distances"]:
+        if entry["measure"] == "erp":
+            g = entry["options"]["g"]
+            for (x, y), wanted in zip(SERIES, entry["values"]):
+                assert as_there(x, y, g) == pytest.approx(wanted, rel=1e-12)
+                assert erp(x, y, g) <= wanted + 1e-12
+                equal.append(erp(x, y, g) == pytest.approx(wanted, rel=1e-12))
+    assert any(equal) and not all(equal)
+
+
+def test_the_edr_of_aeon_leaves_out_the_first_elements_free():
+    """Its D[i, 0] and D[0, j] are 0, where the paper has i and j: so it is the edit distance with an open begin."""
+    corner = [dp.Start(None, 0, terms=()), dp.Start(0, None, terms=())]
+    as_there = dp.Topology(T.edr().steps, dp.Boundary(corner, dp.End()), extra=(1, 1))
+    (entry,) = (e for e in FOUND["distances"] if e["measure"] == "edr")
+    below = 0
+    for (x, y), wanted in zip(SERIES, entry["values"]):
+        longer, epsilon = max(len(x), len(y)), entry["options"]["epsilon"]
+        assert total(as_there, np.abs(x[:, None] - y) > epsilon) / longer == pytest.approx(wanted, rel=1e-12)
+        below += edr(x, y, epsilon) / longer > wanted
+    assert below >= 2  # it is not the published distance
 
 
 @pytest.mark.parametrize("measure", ["erp", "msm", "twe"])
