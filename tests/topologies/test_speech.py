@@ -1,7 +1,9 @@
-"""CTC and its relatives, transducers, hidden Markov models: brute force, definitions written out, and the known edges."""
+"""CTC with and without blank, transducers: brute force, definitions written out, and the known edges."""
 
 import itertools
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +16,8 @@ T = dp.topologies
 PRESETS = {
     "ctc": T.ctc(),
     "ctc_without_blank": T.ctc_without_blank(),
-    "asg": T.asg(),
     "transducer": T.transducer(),
     "monotonic": T.transducer(monotonic=True),
-    "hmm": T.hmm(2),
 }
 SEMIRINGS = {
     "Tropical": dp.Tropical,
@@ -50,7 +50,7 @@ def test_gradients_of_every_param(preset, semiring):
     assert_gradients(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
 
 
-@pytest.mark.parametrize("preset", ["transducer", "hmm"])
+@pytest.mark.parametrize("preset", ["transducer"])
 def test_the_compiled_engine(preset):
     topology, semiring = PRESETS[preset], dp.Softmin(0.5)
     problem = random_problem(np.random.default_rng(0), topology, semiring, (6, 5), "holes", batch=3)
@@ -190,7 +190,7 @@ def test_the_best_labelling():
     assert extend([1, 2])[result.path[:, 1]].tolist() == [1, 0, 2, 2]
 
 
-# --- without blank, ASG ------------------------------------------------------------------------------------------------
+# --- without blank -----------------------------------------------------------------------------------------------------
 
 
 def test_labels_without_blank_cut_the_frames():
@@ -205,47 +205,6 @@ def test_a_forced_alignment():
     result = solve(T.ctc_without_blank(), -dp.costs.gather(log_probs, np.array([0, 1])), dp.Tropical)
     assert result.path.tolist() == [[0, 0], [1, 0], [2, 1]]
     assert result.total == pytest.approx(-math.log(0.9 * 0.8 * 0.7))
-
-
-def asg_loss(emission, transition, labels):
-    """As the docstring says; the loss and its gradient in the transitions."""
-    before = np.roll(labels, 1)
-    target = solve(
-        T.asg(),
-        dp.costs.gather(emission, labels),
-        log_scores(),
-        stay=transition[labels, labels],
-        advance=transition[before, labels],
-    )
-    norm = solve(T.hmm(len(transition)), emission, log_scores(), transition=transition, initial=np.zeros(len(transition)))
-    collected = np.zeros_like(transition)
-    np.add.at(collected, (labels, labels), target.grad("stay"))
-    np.add.at(collected, (before, labels), target.grad("advance"))
-    return norm.total - target.total, norm.grad("transition") - collected, norm.marginals, target.grad("log_probs")
-
-
-def test_the_asg_loss():
-    """Against all labellings of the frames, which the criterion compares with those of the target."""
-    rng = np.random.default_rng(0)
-    emission, transition, labels = rng.normal(size=(5, 3)), rng.normal(size=(3, 3)), np.array([2, 0, 2])
-
-    def score(labelling):
-        return sum(emission[t, v] for t, v in enumerate(labelling)) + sum(
-            transition[i, j] for i, j in itertools.pairwise(labelling)
-        )
-
-    everything = list(itertools.product(range(3), repeat=5))
-    of_target = [l for l in everything if [v for v, _ in itertools.groupby(l)] == labels.tolist()]
-    wanted = math.log(sum(math.exp(score(l)) for l in everything)) - math.log(sum(math.exp(score(l)) for l in of_target))
-    loss, gradient, norm, target = asg_loss(emission, transition, labels)
-    assert loss == pytest.approx(wanted, rel=1e-12) and loss > 0
-    for place in np.ndindex(3, 3):
-        step = np.zeros((3, 3))
-        step[place] = 1e-5
-        sides = [asg_loss(emission, transition + s * step, labels)[0] for s in (1, -1)]
-        assert gradient[place] == pytest.approx((sides[0] - sides[1]) / 2e-5, abs=1e-8)
-    assert gradient.sum() == pytest.approx(0.0)  # both have T - 1 transitions
-    np.testing.assert_allclose((norm - target).sum(axis=1), 0.0, atol=1e-12)
 
 
 # --- transducers -------------------------------------------------------------------------------------------------------
@@ -331,70 +290,16 @@ def test_a_ragged_batch_of_transducers():
     np.testing.assert_allclose(result.total, wanted, rtol=1e-12)
 
 
-# --- hidden Markov models ----------------------------------------------------------------------------------------------
-
-
-def random_hmm(seed, frames, states):
-    rng = np.random.default_rng(seed)
-    transition = rng.dirichlet(np.ones(states), states)
-    initial = rng.dirichlet(np.ones(states))
-    return rng.random((frames, states)), {"transition": transition, "initial": initial}
-
-
-@pytest.mark.parametrize("states", [1, 2, 3])
-def test_the_forward_algorithm(states):
-    """pi diag(b_0) A diag(b_1) A ... 1, by matrices, over costs and over scores."""
-    emission, model = random_hmm(states, 6, states)
-    forward = model["initial"] * emission[0]
-    for b in emission[1:]:
-        forward = forward @ model["transition"] * b
-    logs = {name: np.log(p) for name, p in model.items()}
-    assert solve(T.hmm(states), np.log(emission), log_scores(), **logs).total == pytest.approx(math.log(forward.sum()))
-    costs = {name: -p for name, p in logs.items()}
-    assert solve(T.hmm(states), -np.log(emission), **costs).total == pytest.approx(-math.log(forward.sum()))
-
-
-def test_forward_and_backward_of_an_hmm():
-    """The posterior of each state, and the expected number of each transition, by the forward-backward algorithm."""
-    emission, model = random_hmm(0, 5, 3)
-    a = model["transition"]
-    alpha, beta = [model["initial"] * emission[0]], [np.ones(3)]
-    for b in emission[1:]:
-        alpha.append(alpha[-1] @ a * b)
-    for b in emission[:0:-1]:
-        beta.insert(0, a @ (b * beta[0]))
-    total = alpha[-1].sum()
-    result = solve(T.hmm(3), np.log(emission), log_scores(), **{name: np.log(p) for name, p in model.items()})
-    np.testing.assert_allclose(result.marginals, np.array(alpha) * beta / total, rtol=1e-10)
-    counts = sum(np.outer(alpha[t], emission[t + 1] * beta[t + 1]) * a for t in range(4)) / total
-    np.testing.assert_allclose(result.grad("transition"), counts, rtol=1e-10)
-    np.testing.assert_allclose(result.grad("initial"), alpha[0] * beta[0] / total, rtol=1e-10)
-
-
-def test_viterbi():
-    emission, model = random_hmm(1, 5, 3)
-    result = solve(T.hmm(3), -np.log(emission), dp.Tropical, **{name: -np.log(p) for name, p in model.items()})
-
-    def probability(states):
-        p = model["initial"][states[0]] * math.prod(emission[t, k] for t, k in enumerate(states))
-        return p * math.prod(model["transition"][i, j] for i, j in itertools.pairwise(states))
-
-    best = max(itertools.product(range(3), repeat=5), key=probability)
-    assert result.path_states.tolist() == [f"s{k}" for k in best]
-    assert result.total == pytest.approx(-math.log(probability(best)))
-    assert result.path[:, 1].tolist() == [0] * 5
-
-
-def test_a_forbidden_transition():
-    """-inf among the scores: a left-right model, which counts the ways of ctc_without_blank."""
-    transition = np.where(np.eye(3) + np.eye(3, k=1) > 0, 0.0, -math.inf)
-    initial = np.array([0.0, -math.inf, -math.inf])
-    result = solve(T.hmm(3), np.zeros((5, 3)), log_scores(), transition=transition, initial=initial)
-    assert math.exp(result.total) == pytest.approx(sum(math.comb(4, k) for k in range(3)))
-    assert np.isfinite(result.grad("transition")).all() and result.grad("transition")[2, 0] == 0.0
-
-
-@pytest.mark.parametrize("states", [0, -1, 2.0, True])
-def test_a_wrong_number_of_states_is_refused(states):
-    with pytest.raises(ValueError, match="the number of states, is a whole number >= 1"):
-        T.hmm(states)
+def test_the_transducer_of_speechbrain():
+    """Its loss is a mean over frames, the gradient that it reports one of the sum; by make_transducer_numbers.py."""
+    found = json.loads(Path(__file__).with_name("transducer_numbers.json").read_text())
+    log_probs, labels, frames, sizes = (np.array(found[name]) for name in ("log_probs", "labels", "frames", "sizes"))
+    items = np.arange(len(labels))[:, None, None]
+    place = (items, np.arange(log_probs.shape[1])[:, None], np.arange(labels.shape[1]), labels[:, None, :])
+    cost = {"blank": -log_probs[..., found["blank"]], "label": -log_probs[place]}
+    result = solve(T.transducer(), cost, lengths=(frames, sizes))
+    np.testing.assert_allclose(-result.total / frames, found["log_likelihood_per_frame"], rtol=1e-12)
+    gradient = np.zeros(log_probs.shape)
+    gradient[..., found["blank"]] = -result.marginals["blank"]
+    np.add.at(gradient, place, -result.marginals["label"])
+    np.testing.assert_allclose(gradient, found["gradient"], atol=1e-12)
