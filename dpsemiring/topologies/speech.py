@@ -110,6 +110,8 @@ def transducer(monotonic: bool = False) -> Topology:
     -----
     ``log_probs`` (T, U + 1, V) and U labels give ``blank = -log_probs[..., 0]`` (for the blank 0) and
     ``label = -log_probs[:, np.arange(U), labels]``.
+    The size of the lattice is that of ``label``: beside a ``label`` padded to (T, U + 1), a ``blank`` of that shape has
+    no entry at the end, and the total is +inf.
 
     Source: Graves, arXiv 1211.3711, 2012, section 2.4; monotonic: Tripathi et al., ASRU 2019 (also the "modified"
     transducer of k2).
@@ -154,7 +156,8 @@ def hmm(K: int) -> Topology:
     Notes
     -----
     Only column 0 of the lattice is ever reached, its K states being those of the model; read
-    ``result.path_states`` for the path, and ``marginals``, shaped (T, K), for the posterior of each state.
+    ``result.path_states`` for the path, and ``marginals``, shaped (T, K), for the posterior of each state. A state whose
+    column the cost lacks does not exist; columns beyond K are not read.
 
     Source: Rabiner, Proc. IEEE 77, 1989, eq. 19 to 21 and 32 to 35.
 

@@ -277,6 +277,12 @@ def test_more_labels_than_frames_have_no_monotonic_path():
     assert result.total == math.inf and not any(m.any() for m in result.marginals.values())
 
 
+def test_a_label_plane_as_wide_as_the_blank_has_no_path():
+    """As documented: it tells the size of the lattice, and the blank is then not read where the path ends."""
+    assert solve(T.transducer(), {"blank": np.zeros((3, 2)), "label": np.zeros((3, 2))}).total == math.inf
+    assert solve(T.transducer(), {"blank": np.zeros((3, 2)), "label": np.zeros((3, 1))}, dp.Counting).total == 3
+
+
 def test_a_ragged_batch_of_transducers():
     log_probs = random_log_probs(0, 3, 4, 4, 3)
     targets, frames = [[1, 2, 1], [], [2]], [4, 2, 3]
