@@ -6,6 +6,7 @@ from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.step import Step, Term
 from dpsemiring.declare.topology import Topology
+from dpsemiring.declare.window import Window
 
 
 def ctc() -> Topology:
@@ -155,7 +156,7 @@ def hmm(K: int) -> Topology:
 
     Notes
     -----
-    Only column 0 of the lattice is ever reached, its K states being those of the model; read
+    The window leaves column 0 of the lattice alone, its K states being those of the model; read
     ``result.path_states`` for the path, and ``marginals``, shaped (T, K), for the posterior of each state. A state whose
     column the cost lacks does not exist; columns beyond K are not read.
 
@@ -173,6 +174,7 @@ def hmm(K: int) -> Topology:
     total = sum of
         D_s0[N-1, 0]
         D_s1[N-1, 0]
+    window: 0 <= m < 1
     """
     if isinstance(K, bool) or not isinstance(K, int) or K < 1:
         raise ValueError(f"hmm: K, the number of states, is a whole number >= 1, found {K!r}")
@@ -185,4 +187,4 @@ def hmm(K: int) -> Topology:
         for i in range(K)
     ]
     starts = [Start(0, 0, terms=emission[k], penalty=initial[k], state=states[k]) for k in range(K)]
-    return Topology(steps, Boundary(starts, End(-1, 0)), states=states)
+    return Topology(steps, Boundary(starts, End(-1, 0)), Window.ranges(0, 1), states)
