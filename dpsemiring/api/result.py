@@ -10,8 +10,8 @@ import numpy as np
 from dpsemiring.algebra.arrays import evaluate
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower.plan import Wanted
-from dpsemiring.run import sources
 from dpsemiring.run.engine import Backward, Run
+from dpsemiring.run.sources import gradient
 from dpsemiring.run.total import Totaller
 
 if TYPE_CHECKING:
@@ -78,22 +78,26 @@ class Result:
     def grad(self, name: str):
         """d total / d the named Param, in the shape of its value (summed over the batch where it has no batch axis).
 
-        A floating-point array of a cost source goes by its own name, ``result.grad("log_probs")``.
+        An array of a cost source goes by its own name, ``result.grad("x")``, and shape; the gradient is the sum over
+        all places where that very array stands.
 
         Raises
         ------
         KeyError
-            For a name that is no Param of the solver.
+            For a name that is no Param of the solver and no array of a source.
         ValueError
-            For a mask, an integer parameter or one of a window: these have no derivative.
+            For a mask, labels, an integer parameter or one of a window: these have no derivative. For a name that two
+            different arrays of the sources bear.
         """
         if name in self._solver.params:
             return self._param_gradient(name)
-        for plane, source in self._problem.sources.items():
-            if name in sources.inputs(source):
-                flow = self.marginals[plane] if self._problem.as_dict else self.marginals
-                return sources.gradient(source, name, flow)
-        known = [*self._solver.params, *(n for s in self._problem.sources.values() for n in sources.inputs(s))]
+        bound = self._problem.sources
+        known = [*self._solver.params, *dict.fromkeys(n for s in bound.values() for n in sorted(s.names))]
+        if name in known:
+            flows = self.marginals if self._problem.as_dict else dict.fromkeys(bound, self.marginals)
+            return gradient(bound, name, flows).astype(self._problem.real)
+        if any(name in s.labels() for s in bound.values()):
+            raise ValueError(f"grad: {name!r} are labels, which have no derivative")
         if name in self._problem.planes:
             raise KeyError(f"grad: {name!r} is a plane of the cost; its derivative is result.marginals")
         raise KeyError(f"grad: no parameter is named {name!r}; there are {', '.join(known) or 'none'}")

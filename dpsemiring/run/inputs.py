@@ -11,7 +11,8 @@ from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence, Site
-from dpsemiring.run import sources
+from dpsemiring.run.arrays import real_array
+from dpsemiring.run.sources import BoundSource
 from dpsemiring.run.windows import Rows, read_ranges, row_ranges
 
 
@@ -30,7 +31,7 @@ class Problem:
     planes: dict[str, np.ndarray]  # (B, N + i, M + j)
     given: dict[str, np.ndarray]  # every Param's value as an array
     shapes: dict[str, tuple[int, ...]]  # of these values as they were passed
-    sources: dict[str, Source]
+    sources: dict[str, BoundSource]
     as_dict: bool
     window: Rows | None = None
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
@@ -58,21 +59,23 @@ def bind(
     `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own.
     """
     cost, as_dict = _planes(recurrence, cost)
-    materialised = {name: sources.materialise(name, c) if isinstance(c, Source) else c for name, c in cost.items()}
-    arrays = {name: _array(f"plane {name!r}", a) for name, a in materialised.items()}
-    main = "cost" if "cost" in arrays else recurrence.planes[0]
-    batched = arrays[main].ndim == 3
-    real = np.result_type(*(a.dtype for a in arrays.values()))
-    arrays = {name: _batch(name, a, batched, main).astype(real, copy=False) for name, a in arrays.items()}
-    arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-    shape = arrays[main].shape
-    excess = {name: _excess(name, a.shape, shape, main, recurrence.extra) for name, a in arrays.items()}
+    bound = {name: BoundSource(name, c) for name, c in cost.items() if isinstance(c, Source)}
+    found = {name: bound[name] if name in bound else _array(f"plane {name!r}", c) for name, c in cost.items()}
+    main = "cost" if "cost" in found else recurrence.planes[0]
+    batched = len(found[main].shape) == 3
+    shapes = {name: _batch(name, a.shape, batched, main) for name, a in found.items()}
+    shape = shapes[main]
+    excess = {name: _excess(name, s, shape, main, recurrence.extra) for name, s in shapes.items()}
     n_len, m_len = _lengths(lengths, shape, batched, recurrence.extra)
-    for name, source in cost.items():
-        if isinstance(source, Source):
-            sources.check_labels(name, source, m_len)
-            for clash in sources.inputs(source) & set(declared):
-                raise ValueError(f"plane {name!r}: its source's array and a Param are both named {clash!r}; rename the Param")
+    for name, source in bound.items():
+        for clash in source.names & set(declared):
+            raise ValueError(
+                f"plane {name!r}: its source's array and a Param are both named {clash!r}; rename the Param, or pass names= to "
+                "the source"
+            )
+        found[name] = source.make(n_len + excess[name][0], m_len + excess[name][1], recurrence.semiring.forbid)
+    real = np.result_type(*(a.dtype for a in found.values()))
+    arrays = {name: np.ascontiguousarray(a.reshape(shapes[name]), dtype=real) for name, a in found.items()}
     given = _given(declared, params, shape, batched, recurrence.extra)
     problem = Problem(
         batched=batched,
@@ -86,7 +89,7 @@ def bind(
         planes=arrays,
         given=given,
         shapes={name: np.shape(value) for name, value in (params or {}).items()},
-        sources={n: c for n, c in cost.items() if isinstance(c, Source)},
+        sources=bound,
         as_dict=as_dict,
         nan=np.zeros(shape[0], bool),
     )
@@ -120,34 +123,16 @@ def _planes(recurrence, cost):
 
 
 def _array(what, value):
-    if type(value).__module__.split(".")[0] in ("torch", "cupy"):
-        raise TypeError(
-            f"{what} is a {type(value).__module__.split('.')[0]} array; this version takes NumPy arrays: pass "
-            "tensor.detach().cpu().numpy() or cupy.asnumpy(array)"
-        )
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{what} is a masked array; forbid the masked cells instead: numpy.ma.filled(array, numpy.inf)")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{what} is no rectangular array ({error}); pad ragged items and pass lengths=") from None
-    if array.dtype.kind in "iub":
-        array = array.astype(np.float64)
-    if array.dtype.kind != "f":
-        raise TypeError(f"{what} has the dtype {array.dtype}; real numbers are expected")
-    if array.dtype == np.float16:
-        array = array.astype(np.float32)
-    if array.dtype.itemsize > 8:
-        array = array.astype(np.float64)
+    array = real_array(what, value)
     if array.ndim not in (2, 3):
         raise ValueError(f"{what} has the shape {array.shape}; (N, M) or (B, N, M) is expected")
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array
 
 
-def _batch(name, array, batched, main):
-    if (array.ndim == 3) != batched:
-        raise ValueError(f"plane {name!r} has {array.ndim} axes and plane {main!r} {3 if batched else 2}; batch all or none")
-    return array if batched else array[None]
+def _batch(name, shape, batched, main):
+    if (len(shape) == 3) != batched:
+        raise ValueError(f"plane {name!r} has {len(shape)} axes and plane {main!r} {3 if batched else 2}; batch all or none")
+    return shape if batched else (1, *shape)
 
 
 def _excess(name, shape, main_shape, main, extra):

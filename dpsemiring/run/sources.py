@@ -1,91 +1,177 @@
-"""Cost sources made into arrays, and gradients carried back to what they are made of.
-
-One entry of `ATOMS` is one kind of cost: how it is made, and the transpose of its derivative.
-"""
+"""Cost sources at a call: shapes and names checked, made into arrays, gradients carried back to what they are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from dpsemiring.declare.costs import Source
+from dpsemiring.declare.costs import Atom, Source
+from dpsemiring.run.arrays import plain_array, real_array
+from dpsemiring.run.local_costs import KINDS
 
 
-@dataclass(frozen=True)
-class Kind:
-    """How one kind of atom is made from its inputs, and what flows back to each of them."""
+class BoundAtom:
+    """An atom whose arrays are checked: `arrays` are (B or 1, N, ...) and (B or 1, M, ...)."""
 
-    make: Callable
-    back: Callable
+    def __init__(self, plane: str, scale: float, atom: Atom):
+        self.what, self.scale, self.atom, self.kind = f"plane {plane!r}: {atom.kind}", scale, atom, KINDS[atom.kind]
+        self.arguments = tuple(atom.inputs)
+        x, y = (plain_array(f"{self.what}: {name}", value) for name, value in atom.inputs.items())
+        floats = [a.dtype for a in (x, y) if a.dtype.kind == "f"]
+        self.takes_labels = self._are_labels(y)
+        x = real_array(f"{self.what}: {self.arguments[0]}", x)
+        y = y if self.takes_labels else real_array(f"{self.what}: {self.arguments[1]}", y)
+        self._check_axes(x, y)
+        self.shapes = x.shape, y.shape
+        single = (2, 1 if self.takes_labels else 2)
+        self.batched = any(a.ndim > axes for a, axes in zip((x, y), single))
+        self.arrays = tuple(a if a.ndim > axes else a[None] for a, axes in zip((x, y), single))
+        self.batch = _common(f"{self.what}: {' and '.join(self.arguments)}", [len(a) for a in self.arrays])
+        self.real = real_array("", np.zeros(0, np.result_type(*floats) if floats else np.float64)).dtype
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """N, M."""
+        return self.arrays[0].shape[1], self.arrays[1].shape[1]
+
+    def _are_labels(self, y):
+        whole = y.dtype.kind in "iu"
+        if self.kind.second == "labels" and not whole:
+            raise TypeError(f"{self.what}: {self.arguments[1]} are whole numbers, found {y.dtype}")
+        return whole and self.kind.second != "features"
+
+    def _check_axes(self, x, y):
+        first, second = self.arguments
+        last = "D" if self.kind.second == "features" else "V"
+        wanted_x = f"(N, {last}) or (B, N, {last})"
+        if x.ndim not in (2, 3):
+            raise ValueError(f"{self.what}: {first} has the shape {x.shape}; {wanted_x} is expected{_one_feature(x)}")
+        if self.takes_labels:
+            if y.ndim not in (1, 2):
+                raise ValueError(f"{self.what}: {second} are whole numbers of the shape {y.shape}; (M,) or (B, M) is expected")
+            if not x.shape[-1]:
+                raise ValueError(f"{self.what}: {first} has the shape {x.shape}, without an entry to gather")
+            if self.kind.second == "either" and x.ndim == y.ndim == 2:
+                raise ValueError(
+                    f"{self.what}: {second} are whole numbers of the shape {y.shape}, which would be a batch of labels, and "
+                    f"{first} has no batch axis; pass floats for soft targets (M, {last}), or {first}[None] for one item"
+                )
+            return
+        if y.ndim not in (2, 3):
+            raise ValueError(
+                f"{self.what}: {second} has the shape {y.shape}; (M, {last}) or (B, M, {last}) is expected{_one_feature(y)}"
+            )
+        if x.shape[-1] != y.shape[-1]:
+            raise ValueError(
+                f"{self.what}: {first} has {x.shape[-1]} features (shape {x.shape}) and {second} has {y.shape[-1]} (shape "
+                f"{y.shape}); the last axes must be equal: time comes first, channels last"
+            )
+
+    def item(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """The inputs of one item, cut to its lengths; in float64 where there is something to add up."""
+        x, y = (a[b if len(a) > 1 else 0, :length] for a, length in zip(self.arrays, (n, m)))
+        return (x, y) if self.takes_labels else (x.astype(np.float64), y.astype(np.float64))
+
+    def check(self, b: int, x: np.ndarray, y: np.ndarray) -> None:
+        """Refuse numbers that an input must not hold."""
+        if self.takes_labels:
+            for m in np.flatnonzero((y < 0) | (y >= x.shape[-1])):
+                raise ValueError(f"{self.what}: label {y[m]} of item {b} at column {m} is outside 0 .. {x.shape[-1] - 1}")
+            return
+        for name, axis, array, limit in zip(self.arguments, ("row", "column"), (x, y), self.kind.limits(**self.atom.options)):
+            if limit is not None:
+                for at, d in np.argwhere((array < limit.low) | (array > limit.high)):
+                    span = "[0, 1]" if limit.high == 1.0 else "[0, inf)"
+                    raise ValueError(
+                        f"{self.what}: {name} holds {array[at, d]} in item {b} at {axis} {at}, feature {d}; {span} is "
+                        f"expected{limit.mend}"
+                    )
+
+    def make(self, b: int, n: int, m: int, forbid: float) -> np.ndarray:
+        """The scaled (n, m) costs of one item; an infinity forbids, whatever its sign, where the scale is 0."""
+        x, y = self.item(b, n, m)
+        self.check(b, x, y)
+        value = self.kind.make(x, y, **self.atom.options)
+        return self.scale * value if self.scale else np.where(np.isinf(value), forbid, 0.0 * value)
+
+    def back(self, place: int, flow: np.ndarray, lengths) -> np.ndarray:
+        """What flows to the input at that place, in its own shape, from (B, N, M) flows at the cost."""
+        out = np.zeros(self.arrays[place].shape, flow.dtype if self.takes_labels else np.float64)
+        for b, (n, m) in enumerate(zip(*lengths)):
+            x, y = self.item(b, n, m)
+            found = self.kind.back(flow[b, :n, :m], x, y, **self.atom.options)[place]
+            out[b if len(out) > 1 else 0, : lengths[place][b]] += self.scale * found
+        return out.reshape(self.shapes[place])
 
 
-def _gather(log_probs, labels):
-    values, index = _gather_inputs(log_probs, labels)
-    return np.take_along_axis(values, index[..., None, :], axis=-1)
+class BoundSource:
+    """A source with the arrays of one call.
+
+    `shape` is that of the cost, (N, M) or (B, N, M).
+    """
+
+    def __init__(self, plane: str, source: Source):
+        self.plane = plane
+        self.atoms = [BoundAtom(plane, scale, atom) for scale, atom in source.parts]
+        sizes = {a.size for a in self.atoms}
+        if len(sizes) > 1:
+            raise ValueError(f"plane {plane!r} adds sources of different shapes: {', '.join(map(str, sorted(sizes)))}")
+        self.batch = _common(f"plane {plane!r}: the sources added", [a.batch for a in self.atoms])
+        lead = (self.batch,) if any(a.batched for a in self.atoms) else ()
+        self.shape = (*lead, *self.atoms[0].size)
+        self.real = np.result_type(*(a.real for a in self.atoms))
+
+    def make(self, n_len: np.ndarray, m_len: np.ndarray, forbid: float) -> np.ndarray:
+        """The cost, 0 beyond the lengths."""
+        self.lengths = n_len, m_len
+        out = np.zeros((self.batch, *self.shape[-2:]), self.real)
+        with np.errstate(all="ignore"):
+            for b, (n, m) in enumerate(zip(n_len, m_len)):
+                wide = sum((a.make(b, n, m, forbid) for a in self.atoms[1:]), self.atoms[0].make(b, n, m, forbid))
+                out[b, :n, :m] = wide
+                if wide.dtype != self.real and np.any(np.isinf(out[b, :n, :m]) & np.isfinite(wide)):
+                    raise ValueError(
+                        f"plane {self.plane!r}: a cost of item {b} is beyond the range of {self.real}, "
+                        f"{np.abs(wide[np.isfinite(wide)]).max():.3g}; scale the features or pass them as float64"
+                    )
+        return out.reshape(self.shape)
+
+    def named(self) -> Iterable[tuple[str, BoundAtom, int]]:
+        """(name, atom, place) of each input that has a derivative."""
+        for atom in self.atoms:
+            yield from ((name, atom, i) for i, name in enumerate(atom.atom.names) if i == 0 or not atom.takes_labels)
+
+    @property
+    def names(self) -> set[str]:
+        return {name for name, _, _ in self.named()}
+
+    def labels(self) -> set[str]:
+        """The names of the inputs that have none."""
+        return {a.atom.names[1] for a in self.atoms if a.takes_labels}
 
 
-def _gather_inputs(log_probs, labels):
-    values, index = np.asarray(log_probs), np.asarray(labels)
-    if index.dtype.kind not in "iu":
-        raise TypeError(f"gather: labels are whole numbers, found {index.dtype}")
-    if values.ndim not in (2, 3) or index.ndim != values.ndim - 1 or values.shape[:-2] != index.shape[:-1]:
+def gradient(sources: Mapping[str, BoundSource], name: str, flows: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What flows to the named array, from what flows to each plane, (N, M) or (B, N, M)."""
+    uses = [(source, atom, place) for source in sources.values() for own, atom, place in source.named() if own == name]
+    arrays = [list(atom.atom.inputs.values())[place] for _, atom, place in uses]
+    if any(a is not arrays[0] for a in arrays):
         raise ValueError(
-            f"gather: log_probs have the shape {values.shape} and labels {index.shape}; (N, V) with (M,), or (B, N, V) with "
-            "(B, M), is expected"
+            f"grad: {name!r} names {len({id(a) for a in arrays})} different arrays of the cost's sources; tell them apart, as in "
+            f"dp.costs.{uses[-1][1].atom.kind}(..., names=({', '.join(repr(n + '2') for n in uses[-1][1].atom.names)}))"
         )
-    if not values.shape[-1]:
-        raise ValueError(f"gather: log_probs have the shape {values.shape}, without an entry to gather")
-    return values, np.clip(index, 0, values.shape[-1] - 1)
-
-
-def _gather_back(flow, log_probs, labels):
-    values, index = _gather_inputs(log_probs, labels)
-    out = np.zeros(values.shape, flow.dtype)
-    flat = out.reshape(-1, *values.shape[-2:])
-    flow, index = flow.reshape(-1, *flow.shape[-2:]), index.reshape(-1, index.shape[-1])
-    for b in range(len(flat)):
-        np.add.at(flat[b].T, index[b], flow[b].T)
-    return {"log_probs": out}
-
-
-ATOMS = {"gather": Kind(_gather, _gather_back)}
-
-
-def materialise(plane: str, source: Source) -> np.ndarray:
-    """The array of a source."""
-    parts = [scale * ATOMS[atom.kind].make(**atom.inputs) for scale, atom in source.parts]
-    shapes = {p.shape for p in parts}
-    if len(shapes) > 1:
-        raise ValueError(f"plane {plane!r} adds sources of different shapes: {', '.join(map(str, sorted(shapes)))}")
+    with np.errstate(all="ignore"):
+        parts = [atom.back(i, flows[s.plane].reshape(s.batch, *s.shape[-2:]), s.lengths) for s, atom, i in uses]
     return sum(parts[1:], parts[0])
 
 
-def check_labels(plane: str, source: Source, m_len: np.ndarray) -> None:
-    """Refuse labels outside the vocabulary, within each item's length."""
-    for _, atom in source.parts:
-        if atom.kind != "gather":
-            continue
-        vocabulary = np.shape(atom.inputs["log_probs"])[-1]
-        labels = np.atleast_2d(np.asarray(atom.inputs["labels"]))
-        for b, (row, m) in enumerate(zip(labels, m_len)):
-            wrong = (row[:m] < 0) | (row[:m] >= vocabulary)
-            if wrong.any():
-                at = int(np.flatnonzero(wrong)[0])
-                raise ValueError(f"plane {plane!r}: label {row[at]} of item {b} at column {at} is outside 0 .. {vocabulary - 1}")
+def _common(what, sizes):
+    """The batch size that all share, 1 serving every item."""
+    found = set(sizes) - {1}
+    if len(found) > 1:
+        raise ValueError(f"{what} have the batch sizes {' and '.join(map(str, sizes))}; one size, or 1, is expected")
+    return found.pop() if found else 1
 
 
-def inputs(source: Source) -> set[str]:
-    """The names under which gradients can be asked for."""
-    return {name for _, atom in source.parts for name in atom.inputs if name in ("log_probs",)}
-
-
-def gradient(source: Source, name: str, flow: np.ndarray) -> np.ndarray:
-    """What flows to the named input from what flows to the source's array."""
-    total = None
-    for scale, atom in source.parts:
-        if name in atom.inputs:
-            part = scale * ATOMS[atom.kind].back(flow, **atom.inputs)[name]
-            total = part if total is None else total + part
-    return total
+def _one_feature(array):
+    return "; a series of one feature is series[:, None]" if array.ndim == 1 else ""

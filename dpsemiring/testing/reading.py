@@ -19,6 +19,7 @@ from dpsemiring.declare.param import Differs, Entry, Param
 from dpsemiring.declare.step import Term
 from dpsemiring.declare.topology import Topology
 from dpsemiring.declare.window import Itakura, Ranges, SakoeChiba
+from dpsemiring.testing.pairs import read_source
 
 DEEPEST = 200
 
@@ -68,36 +69,20 @@ def semiring_values(semiring: Semiring, params: Mapping[str, Any] | None) -> dic
     return out
 
 
-def as_planes(topology: Topology, cost) -> dict[str, np.ndarray]:
+def as_planes(topology: Topology, cost, forbid: float = math.inf) -> dict[str, np.ndarray]:
     """The cost arrays by plane, sources made into arrays; float64."""
     if not isinstance(cost, Mapping):
         names = topology.planes()
         if len(names) != 1:
             raise ValueError(f"cost: the topology reads the planes {', '.join(names) or 'none'}; pass a dict of them")
         cost = {names[0]: cost}
-    return {name: np.asarray(_array(value), float) for name, value in cost.items()}
+    read = {name: read_source(value, forbid) if isinstance(value, Source) else value for name, value in cost.items()}
+    return {name: np.asarray(value, float) for name, value in read.items()}
 
 
 def main_plane(planes: Mapping[str, object] | Sequence[str]) -> str:
     """The plane whose shape is that of the problem: the one named cost, otherwise the first."""
     return "cost" if "cost" in planes else next(iter(planes))
-
-
-def _array(value):
-    if not isinstance(value, Source):
-        return value
-    total = 0.0
-    for scale, atom in value.parts:
-        if atom.kind != "gather":
-            raise NotImplementedError(f"dp.testing reads no {atom.kind} source; pass the array that it stands for")
-        total = total + scale * _gather(*(np.asarray(atom.inputs[name]) for name in ("log_probs", "labels")))
-    return total
-
-
-def _gather(values, labels):
-    if values.ndim == 3:
-        return np.array([_gather(v, l) for v, l in zip(values, labels)])
-    return np.array([[float(frame[v]) for v in labels] for frame in values])
 
 
 def _given(params, name):
@@ -123,7 +108,7 @@ class Item:
 
     def __init__(self, topology: Topology, cost, lengths=None, params=None, forbid: float = math.inf):
         self.topology, self.forbid = topology, forbid
-        planes = as_planes(topology, cost)
+        planes = as_planes(topology, cost, forbid)
         for name in topology.planes():
             if name not in planes:
                 raise ValueError(f"cost: plane {name!r} is missing")
