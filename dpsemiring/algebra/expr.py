@@ -146,8 +146,14 @@ class Node:
     def __and__(self, other):
         return make("and", self, other)
 
+    def __rand__(self, other):
+        return make("and", other, self)
+
     def __or__(self, other):
         return make("or", self, other)
+
+    def __ror__(self, other):
+        return make("or", other, self)
 
     def __invert__(self):
         return make("not", self)

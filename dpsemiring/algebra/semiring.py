@@ -221,6 +221,10 @@ def _trace(s: Semiring) -> Trace:
     terms = tuple(term(c, k) for c, k in zip(s.carrier, kinds))
     decoded = s.decode(pack(x), p)
     decoded = decoded if isinstance(decoded, dict) else {"total": decoded}
+    if "total" in list(decoded)[1:]:
+        raise ValueError(f"decode names {next(iter(decoded))!r} before 'total'; the first output is the total: put it first")
+    if not decoded:
+        raise ValueError("decode gives an empty dict; the first output is the total")
     total, fold = None, None
     try:
         total = _nodes(s.sum(pack(terms), p), kinds, "sum")

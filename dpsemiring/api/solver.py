@@ -55,6 +55,7 @@ class Solver:
     def __init__(self, topology: Topology, semiring: Semiring, engine: str):
         self.topology, self.semiring = topology, semiring
         self.params = _declared(topology, semiring)
+        _ = semiring.trace  # mistakes in its functions come to light here, not at the first call
         self.recurrence = build(topology, semiring)
         self.engine = make_engine(engine, self.recurrence)
 

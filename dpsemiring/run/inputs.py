@@ -85,7 +85,7 @@ def bind(
         m_len=m_len,
         sites=[],
         more=[],
-        params=_semiring_params(recurrence.semiring, given, shape[0]),
+        params=_semiring_params(recurrence.semiring, given, real),
         planes=arrays,
         given=given,
         shapes={name: np.shape(value) for name, value in (params or {}).items()},
@@ -218,8 +218,9 @@ def _value(param, value, shape, batched, extra):
     return array
 
 
-def _semiring_params(semiring: Semiring, given, batch):
+def _semiring_params(semiring: Semiring, given, real):
     out = {}
+    least, most = np.finfo(real).tiny, np.finfo(real).max
     for name, value in semiring.params.items():
         if isinstance(value, Param):
             array = np.asarray(given[value.name], np.float64).reshape(-1)
@@ -229,6 +230,9 @@ def _semiring_params(semiring: Semiring, given, batch):
         if name in semiring.positive:
             for v in array[~((array > 0) & (array < np.inf))]:
                 raise ValueError(f"{semiring.name}: {shown} must be finite and > 0, found {v}")
+            array = np.maximum(array, least)  # a number too small for the cost's kind must not become 0
+        for v in array[np.isfinite(array) & (np.abs(array) > most)]:
+            raise ValueError(f"{semiring.name}: {shown} is {v}, beyond the range of {real}; pass float64 costs")
         out[name] = array
     return out
 
@@ -251,7 +255,14 @@ def _site(site: Site, problem: Problem, extra: tuple[int, int]) -> np.ndarray:
         value = _differs(site, value, problem.m_len + extra[1], problem.shape[2] + extra[1])
     elif site.role == "mask":
         value = value != 0
-    return np.ascontiguousarray(value, dtype=problem.real)
+    with np.errstate(over="ignore"):
+        out = np.ascontiguousarray(value, dtype=problem.real)
+    if site.role == "number":
+        lost = np.isinf(out) & np.isfinite(value) & _inside(problem, extra, out.shape)
+        if lost.any():
+            huge = np.broadcast_to(value, lost.shape)[lost][0]
+            raise ValueError(f"params[{site.name!r}] holds {huge}, beyond the range of {problem.real}; pass float64 costs")
+    return out
 
 
 def _differs(site, value, lengths, columns):
@@ -288,8 +299,10 @@ def _survey(recurrence, problem, excess, survey):
             values = problem.sites[i]
             inside = _inside(problem, recurrence.extra, values.shape)
             problem.nan |= (np.isnan(values) & inside).any(axis=(1, 2))
-            if np.any((values == refused) & inside) and (forbid > 0 or i in recurrence.penalties):
-                raise ValueError(f"params[{site.name!r}] holds {refused:+}; a step is forbidden by {forbid:+}")
+            # a weight forbids by +inf whatever the semiring, a penalty by the infinity that forbids a cost
+            allowed = forbid if i in recurrence.penalties else np.inf
+            if np.any((values == -allowed) & inside):
+                raise ValueError(f"params[{site.name!r}] holds {-allowed:+}; a step is forbidden by {allowed:+}")
     for values in problem.params.values():
         problem.nan |= np.isnan(values)
 

@@ -266,3 +266,31 @@ def test_float32_total_is_as_good_as_its_sum():
     assert low.total.dtype == np.float32
     np.testing.assert_allclose(low.total, high.total, rtol=1e-5)
     assert np.abs(low.marginals - high.marginals).sum() / high.marginals.sum() < 1e-3
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_an_interrupt_is_heard_between_items(threads, monkeypatch):
+    import signal
+    import threading
+    import time
+    from types import SimpleNamespace
+
+    from dpsemiring.run.cpu import engine
+
+    monkeypatch.setenv("DPSEMIRING_NUM_THREADS", threads)
+    monkeypatch.setattr(engine, "CELLS_A_CALL", 1)
+    monkeypatch.setattr(engine, "WORTH_A_THREAD", 1)
+    done, lock = [], threading.Lock()
+
+    def work(first, last):
+        with lock:
+            done.append((first, last))
+            if len(done) == 3:
+                signal.raise_signal(signal.SIGINT)
+        time.sleep(0.01)
+
+    items = SimpleNamespace(batch=50, n_len=np.full(50, 2), m_len=np.full(50, 2))
+    with pytest.raises(KeyboardInterrupt):
+        engine._over_items(work, items)
+    time.sleep(0.05)
+    assert 3 <= len(done) < 40 and all(last - first == 1 for first, last in done)

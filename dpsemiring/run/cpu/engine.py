@@ -66,8 +66,13 @@ def _over_items(work: Callable[[int, int], object], problem: Problem) -> None:
         return
     if threads not in _pools:
         _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="dpsemiring")
-    for job in [_pools[threads].submit(work, first, last) for first, last in ranges]:
-        job.result()
+    jobs = [_pools[threads].submit(work, first, last) for first, last in ranges]
+    try:
+        for job in jobs:
+            job.result()
+    finally:
+        for job in jobs:  # after an interrupt the rest is not begun
+            job.cancel()
 
 
 @lru_cache(maxsize=1)
