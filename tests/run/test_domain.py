@@ -250,6 +250,11 @@ def declarations(run):
     refused(lambda: dp.Topology([dp.Step(1, 0, source="a", target="a")], ends, **two), "'b' is reached by no start and no step")
 
 
+def a_window_without_a_path(run):
+    band = dp.Topology([dp.Step(1, 1), dp.Step(1, 0)], window=dp.Window.sakoe_chiba(1))
+    refused(lambda: run(band, dp.Tropical)(np.zeros((4, 9))), "excludes every path of item 0, of 4 rows and 9 columns; widen it")
+
+
 def a_total_that_is_not_first(run):
     def of(decode):
         return dp.Semiring("mine", INF, 0.0, lambda t, p: dp.ops.min(t), lambda a, b, p: a + b, decode=decode)
@@ -295,6 +300,7 @@ ROWS = {
     "missing and unknown parameters are refused by name": parameters_by_name,
     "infinite weights and penalties forbid, the others are refused": infinite_parameters,
     "declarations without a meaning are refused": declarations,
+    "a window that excludes every path is refused with the item": a_window_without_a_path,
     "an output named total is the first": a_total_that_is_not_first,
     "plain truth values combine with conditions on either side": plain_truth_values,
     "an engine that is not there is refused, without a fallback": an_engine_that_is_not_there,
