@@ -14,9 +14,11 @@ __version__ = "0.1.0"
 
 from dpsemiring import topologies
 from dpsemiring.algebra import ops
-from dpsemiring.algebra.builtins import Counting, Softmin, Sparsemin, Tropical
+from dpsemiring.algebra.builtins import Boolean, Counting, Log, MaxPlus, Real, Smoothmin, Softmin, Sparsemin, Tropical
+from dpsemiring.algebra.regularised import regularised
 from dpsemiring.algebra.semiring import Semiring
-from dpsemiring.api import Result, Solver, compile
+from dpsemiring.algebra.structured import Entropy, Expectation, KBest
+from dpsemiring.api import Path, Result, Solver, compile
 from dpsemiring.declare import costs
 from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Param
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
     from dpsemiring.algebra import laws
 
 __all__ = [
-    "Boundary", "Counting", "End", "Param", "Result", "Semiring", "Softmin", "Solver", "Sparsemin", "Start", "Step",
-    "Term", "Topology", "Tropical", "Window", "compile", "costs", "inf", "laws", "ops", "plot", "testing", "topologies",
+    "Boolean", "Boundary", "Counting", "End", "Entropy", "Expectation", "KBest", "Log", "MaxPlus", "Param", "Path", "Real",
+    "Result", "Semiring", "Smoothmin", "Softmin", "Solver", "Sparsemin", "Start", "Step", "Term", "Topology", "Tropical",
+    "Window", "compile", "costs", "inf", "laws", "ops", "plot", "regularised", "testing", "topologies",
 ]  # fmt: skip
 
 # rooms that an alignment does not need: imported when first named

@@ -1,22 +1,57 @@
-"""The examples of the documents and of every docstring run, and print what they say."""
+"""The examples of the documents and of every docstring run, and say what is so.
+
+A document's blocks are either sessions (``>>>``), which print what they say, or plain Python, run in order in one name space.
+"""
 
 import doctest
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-import dpsemiring
+import dpsemiring as dp
+
+
+def blocks(path):
+    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
+
 
 DOCS = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
-MODULES = [m.name for m in pkgutil.walk_packages(dpsemiring.__path__, "dpsemiring.")]
+SESSIONS = [path for path in DOCS if ">>> " in path.read_text(encoding="utf-8")]
+PLAIN = [path for path in DOCS if path not in SESSIONS and blocks(path)]
+MODULES = [m.name for m in pkgutil.walk_packages(dp.__path__, "dpsemiring.")]
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
-def test_a_documents_examples_run(path):
-    failed, _ = doctest.testfile(str(path), module_relative=False)
-    assert not failed
+def regularisers(space, printed):
+    assert "True\nassociative: not stated, refuted" in printed
+    known = dp.compile(space["dtw"], dp.testing.samples.tsallis(0.2))(space["cost"])
+    np.testing.assert_allclose(space["result"].total, known.total, rtol=1e-12)
+    np.testing.assert_allclose(space["result"].marginals, known.marginals, atol=1e-12)
+
+
+# document -> what must hold of the names it leaves and of what it prints
+AFTERWARDS = {"regularisers.md": regularisers}
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda p: p.name)
+def test_a_document_prints_what_it_says(path):
+    failed, tried = doctest.testfile(str(path), module_relative=False)
+    assert tried and not failed
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda p: p.name)
+def test_every_block_runs(path, capsys):
+    space: dict = {}
+    for block in blocks(path):
+        exec(compile(block, str(path), "exec"), space)
+    AFTERWARDS.get(path.name, lambda *_: None)(space, capsys.readouterr().out)
+
+
+def test_every_check_has_its_document():
+    assert AFTERWARDS.keys() <= {path.name for path in PLAIN}
 
 
 @pytest.mark.parametrize("name", MODULES)

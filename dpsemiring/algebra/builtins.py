@@ -1,26 +1,39 @@
-"""The built-in semirings: each a few plain functions, made as a user would make his own."""
+"""The built-in semirings: each a few plain functions, made as a user would make his own.
+
+Here the minima and maxima, and the sums of plain numbers; `structured` has those whose carrier has several components.
+"""
 
 from __future__ import annotations
 
 import math
 
 from dpsemiring.algebra import ops
-from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.algebra.semiring import LAWS, Semiring
+
+GENERALISED = ("distributive", "identity", "annihilating")
 
 
-def _plus(a, b, p):
+def plus(a, b, p):
+    """The product of all that is a minimum or a maximum."""
     return a + b
 
 
-Tropical = Semiring(
-    "Tropical",
-    math.inf,
-    0.0,
-    lambda terms, p: ops.min(terms),
-    _plus,
-    laws=("associative", "distributive", "identity", "annihilating"),
-)
+def logsumexp(x):
+    """log sum exp over the terms, safe from overflow."""
+    most = ops.stop_gradient(ops.max(x))
+    return most + ops.log(ops.sum(ops.exp(x - most)))
+
+
+# --- hard -------------------------------------------------------------------------------------------
+
+Tropical = Semiring("Tropical", math.inf, 0.0, lambda terms, p: ops.min(terms), plus, laws=LAWS)
 """Hard minimum: the cost of the best path. Ties go to the first candidate (starts, then steps as declared)."""
+
+MaxPlus = Semiring("MaxPlus", -math.inf, 0.0, lambda terms, p: ops.max(terms), plus, laws=LAWS, forbid=-math.inf)
+"""Hard maximum of scores: the score of the best path. -inf forbids; penalties are added as they stand; ties as in Tropical."""
+
+
+# --- soft -------------------------------------------------------------------------------------------
 
 
 def Softmin(gamma=1.0) -> Semiring:
@@ -41,16 +54,11 @@ def Softmin(gamma=1.0) -> Semiring:
         least = ops.stop_gradient(ops.min(terms))
         return least - p.gamma * ops.log(ops.sum(ops.exp(-(terms - least) / p.gamma)))
 
-    return Semiring(
-        "Softmin",
-        math.inf,
-        0.0,
-        softmin,
-        _plus,
-        {"gamma": gamma},
-        laws=("associative", "distributive", "identity", "annihilating"),
-        positive=("gamma",),
-    )
+    return Semiring("Softmin", math.inf, 0.0, softmin, plus, {"gamma": gamma}, laws=LAWS, positive=("gamma",))
+
+
+Log = Semiring("Log", -math.inf, 0.0, lambda terms, p: logsumexp(terms), plus, laws=LAWS, forbid=-math.inf)
+"""log sum exp of scores, such as log-probabilities: the log of the sum over all paths of their products. -inf forbids."""
 
 
 def Sparsemin(gamma=1.0) -> Semiring:
@@ -75,17 +83,37 @@ def Sparsemin(gamma=1.0) -> Semiring:
         y = ops.envelope(ops.simplex(-x / p.gamma))
         return least + ops.sum(y * ops.where(y > 0.0, x, 0.0)) + p.gamma * (0.5 * ops.sum(y * y) - 0.5)
 
-    return Semiring(
-        "Sparsemin",
-        math.inf,
-        0.0,
-        sparsemin,
-        _plus,
-        {"gamma": gamma},
-        laws=("distributive", "identity", "annihilating"),
-        positive=("gamma",),
-    )
+    return Semiring("Sparsemin", math.inf, 0.0, sparsemin, plus, {"gamma": gamma}, laws=GENERALISED, positive=("gamma",))
 
+
+def Smoothmin(gamma=1.0) -> Semiring:
+    """Smooth minimum ``sum x_i softmax(-x / gamma)_i``: the mean of the candidates under their own Gibbs weights.
+
+    Parameters
+    ----------
+    gamma : float or Param
+        Temperature, > 0; tends to the hard minimum as gamma tends to 0.
+
+    Notes
+    -----
+    No regularised minimum: its derivative ``y_i (1 - (x_i - V) / gamma)``, where y are the weights and V the value, sums
+    to 1 but may be negative, so the marginals are a signed measure. Not associative, not monotone, not concave.
+    Source: the Boltzmann operator; Asadi and Littman, ICML 2017.
+    """
+
+    def smoothmin(terms, p):
+        least = ops.stop_gradient(ops.min(terms))
+        x = terms - least
+        y = ops.exp(-x / p.gamma)
+        return least + ops.sum(y * x) / ops.sum(y)
+
+    return Semiring("Smoothmin", math.inf, 0.0, smoothmin, plus, {"gamma": gamma}, laws=GENERALISED, positive=("gamma",))
+
+
+# --- plain numbers ----------------------------------------------------------------------------------
+
+Real = Semiring("Real", 0.0, 1.0, lambda terms, p: ops.sum(terms), lambda a, b, p: a * b, laws=LAWS)
+"""Sums of products of the numbers themselves, which may be negative. 0 brings nothing; +inf forbids."""
 
 Counting = Semiring(
     "Counting",
@@ -94,7 +122,19 @@ Counting = Semiring(
     lambda terms, p: ops.sum(terms),
     lambda a, b, p: a * b,
     encode=lambda w, p: 1.0,
-    laws=("associative", "distributive", "identity", "annihilating"),
+    laws=LAWS,
     derivative=False,
 )
 """The number of paths: every step that exists counts 1. Exact up to 2**53 in float64."""
+
+Boolean = Semiring(
+    "Boolean",
+    0.0,
+    1.0,
+    lambda terms, p: ops.max(terms),
+    lambda a, b, p: ops.minimum(a, b),
+    encode=lambda w, p: 1.0,
+    laws=LAWS,
+    derivative=False,
+)
+"""Whether there is a path: 1 or 0. `result.path` is the first, by the order of candidates."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from dpsemiring.algebra import ranges
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import Node, const, make, substitute, value_of, var
+from dpsemiring.algebra.expr import Node, const, make, postorder, substitute, value_of, var
 from dpsemiring.algebra.semiring import Semiring, Trace
-from dpsemiring.algebra.unroll import any_of, unroll
+from dpsemiring.algebra.unroll import NEUTRAL, any_of, unroll
 
 Value = tuple[Node, ...]
 
@@ -65,6 +65,12 @@ class Algebra:
             guard = make("and", guard, present(t, source))
         return guarded(guard, value, t.zero)
 
+    def live(self, w: Node | None, exists: Node, candidate: Value) -> Node:
+        """Whether anything flows to a candidate: it is no zero, or, where the sum adds, its step exists and is allowed."""
+        if not self.trace.adds:
+            return present(self.trace, candidate)
+        return exists if w is None else make("and", exists, make("ne", w, const(self.semiring.forbid)))
+
     def _exactly_zero(self, values: Value, facts) -> bool:
         """Whether the values are certainly the zero, which ranges can tell for 0 and the infinities."""
         facts = facts | self.param_facts
@@ -108,13 +114,15 @@ class Algebra:
             return tuple(out)
         return guarded(any_of(live), out, t.zero)
 
-    def sum_flows(self, candidates: list[Value], bars: Value) -> tuple[list[list[Node | None]], dict[str, Node | None]]:
-        """What flows to each component of each candidate, and to each parameter, from `bars` at their sum."""
+    def sum_flows(
+        self, candidates: list[Value], live: list[Node], bars: Value
+    ) -> tuple[list[list[Node | None]], dict[str, Node | None]]:
+        """What flows to each component of each candidate, and to each parameter, from `bars` at their sum: on the way back
+        from the total, so that bars of components which nothing of it flows through are taken for 0."""
         t = self.trace
-        live = [present(t, c) for c in candidates]
         if t.sum is None:
             return self._fold_flows(candidates, live, bars)
-        to_terms, to_params = t.sum_backward
+        to_terms, to_params = t.total_backward
         wanted = [f for f in to_terms if f is not None] + [f for f in to_params.values() if f is not None]
         scalars = dict(self.params) | dict(zip(t.bars, bars))
         out = iter(unroll(wanted, self._columns(candidates), live, scalars, t.facts | self._facts(), t.absent))
@@ -136,9 +144,13 @@ class Algebra:
         return self.param_facts
 
     def _all_absent(self, root) -> bool:
-        """Whether the sum over absent terms alone gives the zero by itself."""
+        """Whether the sum over absent terms alone gives the zero by itself: what they hold, or what stands for them in
+        a reduction, which must be the same."""
         t = self.trace
-        return len(t.kinds) == 1 and self._exactly_zero((root,), t.absent)
+        if len(t.kinds) > 1 or not self._exactly_zero((root,), t.absent):
+            return False
+        reductions = (n for n in postorder([root]) if n.op in NEUTRAL)
+        return all(ranges.range_of(n.args[0], t.absent | self.param_facts) == NEUTRAL[n.op][1] for n in reductions)
 
     def _fold(self, candidates, live):
         t = self.trace
@@ -156,7 +168,7 @@ class Algebra:
         flat = [leaf for value in leaves for leaf in value]
         total = self._fold(leaves, conditions)
         params = {name: self.params[leaf] for name, leaf in t.params.items()}
-        flows = vjp(list(zip(total, bars)), flat + list(params.values()))
+        flows = vjp([(total[c], bars[c]) for c in t.moving], flat + list(params.values()))
         back = dict(zip(flat, (v for c in candidates for v in c))) | dict(zip(conditions, live))
         done = [None if f is None else substitute([f], back)[0] for f in flows]
         width = len(t.kinds)

@@ -120,7 +120,8 @@ def check(
     -----
     Real numbers are drawn at 0, 0.01, 1 and 5 times the scale of each parameter that must be positive, since a temperature
     far below the differences between samples hides what breaks; with ties, and with the semiring's zero and one.
-    They enter through `encode`, as they are and in sums and products; where a value is NaN the sample is left out.
+    They enter through `encode`, as they are and in sums and products of several, so that a carrier of several components
+    holds what the semiring itself can make (a rising list, say); where a value is NaN the sample is left out.
     Two values are equal if their components are, to a relative tolerance of 1e-9; for several components also if
     everything decoded from them is.
 
@@ -186,23 +187,24 @@ def _all_samples(numbers, scales, count, samples, rng, lowest):
     for sample in product(simple, repeat=min(count, 3)):
         yield sample + sample[: count - len(sample)]
     for _ in range(samples):
-        reals = rng.choice(scales) * rng.choice([0.0, 0.01, 1.0, 5.0], count) * rng.normal(size=count)
+        reals = rng.choice(scales) * rng.choice([0.0, 0.01, 1.0, 5.0], (count, 4)) * rng.normal(size=(count, 4))
         reals = np.where(reals < lowest, 2 * lowest - reals, reals) if math.isfinite(lowest) else reals
         if rng.random() < 0.3:
-            reals[rng.integers(count)] = reals[0]
-        yield tuple(_sample(numbers, float(w), rng) for w in reals)
+            reals[rng.integers(count), rng.integers(4)] = reals[0, 0]
+        yield tuple(_sample(numbers, row.tolist(), rng) for row in reals)
 
 
-def _sample(numbers: Numbers, w: float, rng) -> Number:
+def _sample(numbers: Numbers, reals: list[float], rng) -> Number:
+    """The zero, the one, or a value made of some of the numbers."""
     kind = rng.random()
     if kind < 0.05:
         return numbers.zero
     if kind < 0.1:
         return numbers.one
-    value = numbers.encode(w)
-    if kind < 0.5:
-        other = numbers.encode(w * rng.uniform(0.1, 3.0))
-        value = numbers.times(value, other) if kind < 0.3 else numbers.sum([value, other])
+    value = numbers.encode(reals[0])
+    for w in reals[1 : rng.integers(1, 2 * len(reals))]:  # all of them as often as some
+        other = numbers.encode(w)
+        value = numbers.times(value, other) if rng.random() < 0.3 else numbers.sum([value, other])
     return value
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from dpsemiring.algebra.arrays import evaluate
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import INT, value_of
+from dpsemiring.algebra.expr import INT, Node, value_of
 from dpsemiring.algebra.semiring import Semiring
 
 Number = tuple[float, ...]
@@ -48,6 +48,10 @@ class Numbers:
         paid = self.one if w is None else self.encode(w)
         return paid if source is None else self.times(source, paid)
 
+    def live(self, value: Number) -> bool:
+        """Whether anything flows to the candidate of a step that exists and is allowed."""
+        return self.trace.adds or value != self.zero
+
     def sum(self, values: Sequence[Number]) -> Number:
         """The n-ary sum, in the order given; zeros are dropped first."""
         t = self.trace
@@ -55,7 +59,7 @@ class Numbers:
         if not values:
             return self.zero
         if t.sum is not None:
-            return self._value(t.sum, self._columns(values))
+            return self._value(t.sum, self.columns(t.terms, values))
         acc = values[0]
         for v in values[1:]:
             acc = self._value(t.fold, dict(zip(t.a + t.b, acc + v)))
@@ -65,14 +69,14 @@ class Numbers:
         """d / d values of the sum, contracted with bars: an array (terms, components); and d / d params."""
         t = self.trace
         out = np.zeros((len(values), len(t.kinds)))
-        present = [i for i, v in enumerate(values) if v != self.zero]
+        present = [i for i, v in enumerate(values) if self.live(v)]
         if not present:
             return out, dict.fromkeys(t.params, 0.0)
         kept = [values[i] for i in present]
         if t.sum is None:
             return self._fold_flows(out, present, kept, bars)
         to_terms, to_params = t.sum_backward
-        leaves = self._columns(kept) | dict(zip(t.bars, bars)) | self.params
+        leaves = self.columns(t.terms, kept) | dict(zip(t.bars, bars)) | self.params
         for c, f in enumerate(to_terms):
             if f is not None:
                 out[present, c] = evaluate([f], leaves)[0]
@@ -89,18 +93,22 @@ class Numbers:
         to_w, to_params = self._flows(t.encode, ((t.w,),), {t.w: w}, bars)
         return float(to_w[0]), to_params
 
-    def decode_flows(self, x: Number) -> tuple[np.ndarray, dict[str, float]]:
-        """d first output / d x, and / d parameters."""
+    def decode_flows(self, x: Number, output: str | None = None) -> tuple[np.ndarray, dict[str, float]]:
+        """d output (the first, unless named) / d x, and / d parameters; 0 where it is no number at the zero."""
         t = self.trace
-        first = next(iter(t.decode.values()))
-        return self._flows((first,), (t.x,), dict(zip(t.x, x)), (1.0,))
+        root = t.decode[output or next(iter(t.decode))]
+        to_x, to_params = self._flows((root,), (t.x,), dict(zip(t.x, x)), (1.0,))
+        if x == self.zero:
+            return np.where(np.isfinite(to_x), to_x, 0.0), dict.fromkeys(to_params, 0.0)
+        return to_x, to_params
 
     def _flows(self, roots, groups, leaves, bars):
         t = self.trace
         leaves = leaves | dict(zip(t.bars, bars)) | self.params
         wanted = [leaf for group in groups for leaf in group] + list(t.params.values())
         flows = vjp(list(zip(roots, t.bars)), wanted)
-        values = [0.0 if f is None else float(evaluate([f], leaves)[0]) for f in flows]
+        known = iter(evaluate([f for f in flows if f is not None], leaves))
+        values = [0.0 if f is None else float(next(known)) for f in flows]
         out, at = [], 0
         for group in groups:
             out.append(np.array(values[at : at + len(group)]))
@@ -122,9 +130,10 @@ class Numbers:
         out[present[0]] = bars
         return out, params
 
-    def _columns(self, values):
+    def columns(self, leaves: Sequence[Node], values: Sequence[Number]) -> dict[Node, np.ndarray]:
+        """An array over the values for each leaf, which stands for a component."""
         dtypes = [np.int64 if k == INT else np.float64 for k in self.trace.kinds]
-        return {leaf: np.array([v[i] for v in values], dtypes[i]) for i, leaf in enumerate(self.trace.terms)}
+        return {leaf: np.array([v[i] for v in values], dtypes[i]) for i, leaf in enumerate(leaves)}
 
     def _value(self, roots, leaves) -> Number:
         values = evaluate(list(roots), leaves | self.params)

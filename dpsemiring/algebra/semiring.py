@@ -9,8 +9,23 @@ from functools import cached_property
 
 from dpsemiring.algebra import ranges
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import BOOL, INT, REAL, Iterated, KnownAxis, Node, const, make, term, var
+from dpsemiring.algebra.expr import (
+    BOOL,
+    INT,
+    REAL,
+    Iterated,
+    KnownAxis,
+    Node,
+    const,
+    is_const,
+    make,
+    postorder,
+    substitute,
+    term,
+    var,
+)
 
+ONE = const(1.0)
 LAWS = ("associative", "distributive", "identity", "annihilating")
 
 
@@ -59,11 +74,55 @@ class Trace:
         return s.op if s.op in ("reduce_min", "reduce_max") and s.args[0] is self.terms[0] else None
 
     @cached_property
+    def ranks(self) -> bool:
+        """Whether the sum merges lists, each component of a sum of two being one of theirs, by order alone, and a step
+        leaves every component in its place."""
+        inside = postorder(self.fold or ())
+        if len(self.kinds) == 1 or not inside or not all(n.op in ("minimum", "maximum") or not n.args for n in inside):
+            return False
+        paid = substitute(self.times, dict(zip(self.b, self.encode)))
+        return all(f is bar for f, bar in zip(vjp(list(zip(paid, self.bars)), list(self.a)), self.bars))
+
+    @cached_property
+    def adds(self) -> bool:
+        """Whether the sum adds each component by itself.
+
+        Then a term that happens to be zero is a term like any other: the sum is linear, so what flows to a term depends
+        on no value, and only a step that is absent or forbidden takes no part.
+        """
+        if self.sum is None or not all(is_const(z, 0) for z in self.zero):
+            return False
+        return all(s.op == "reduce_sum" and s.args[0] is x for s, x in zip(self.sum, self.terms))
+
+    @cached_property
     def sum_backward(self) -> tuple[list[Node | None], dict[str, Node | None]]:
         """What flows to each component of the terms, and to each parameter, from `bars` at the sum."""
+        return self._sum_backward(range(len(self.kinds)))
+
+    @cached_property
+    def total_backward(self) -> tuple[list[Node | None], dict[str, Node | None]]:
+        """The same of the components that the total's derivative flows through alone."""
+        return self._sum_backward(self.moving)
+
+    def _sum_backward(self, components):
         leaves = list(self.terms) + list(self.params.values())
-        flows = vjp(list(zip(self.sum or (), self.bars)), leaves)
+        flows = vjp([(self.sum[c], self.bars[c]) for c in components], leaves)
         return flows[: len(self.terms)], dict(zip(self.params, flows[len(self.terms) :]))
+
+    @cached_property
+    def moving(self) -> tuple[int, ...]:
+        """The components that the total's derivative flows through; those of integers and of other outputs are none."""
+        first = next(iter(self.decode.values()))
+        found = {c for c, f in enumerate(vjp([(first, ONE)], list(self.x))) if f is not None}
+        into_terms, into_pair = (self.sum or (), self.terms), (self.fold or (), self.a + self.b)
+        while True:
+            more = set(found)
+            for roots, leaves in (into_terms, into_pair, (self.times, self.a)):
+                flows = vjp([(roots[c], self.bars[c]) for c in found if roots], list(leaves))
+                more |= {i % len(self.kinds) for i, f in enumerate(flows) if f is not None}
+            if more == found:
+                return tuple(sorted(found))
+            found = more
 
     @cached_property
     def facts(self) -> dict[Node, int]:
@@ -118,8 +177,8 @@ class Semiring:
 
     Notes
     -----
-    Whatever equals ``zero`` counts as "no path": it is dropped, and its derivative is 0. Where an ordinary value can be
-    the zero (a real number 0 in a sum of products) that derivative is not the analytic one.
+    Whatever equals ``zero`` counts as "no path": it is dropped, and its derivative is 0. A sum that adds each component by
+    itself needs no dropping, and has the analytic derivative also where an ordinary value is 0.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from functools import reduce
 from dpsemiring.algebra import ranges
 from dpsemiring.algebra.expr import BOOL, INT, Node, const, make, postorder
 
-_NEUTRAL = {
+NEUTRAL = {
     "reduce_sum": (0, ranges.ZERO),
     "reduce_min": (float("inf"), ranges.POS_INF),
     "reduce_max": (-float("inf"), ranges.NEG_INF),
@@ -43,7 +43,7 @@ def unroll(
             value[id(node)] = scalars[node]
         elif not node.args:
             value[id(node)] = node
-        elif node.op in _NEUTRAL:
+        elif node.op in NEUTRAL:
             value[id(node)] = _reduce(node, value[id(node.args[0])], live, facts, absent)
         elif node.axis is None:
             value[id(node)] = make(node.op, *(value[id(a)] for a in node.args))
@@ -58,7 +58,7 @@ def unroll(
 
 def _reduce(node, xs, live, facts, absent):
     x = node.args[0]
-    neutral, wanted = _NEUTRAL[node.op]
+    neutral, wanted = NEUTRAL[node.op]
     if x.kind == INT and neutral:
         neutral = _INT_LIMIT if neutral > 0 else -_INT_LIMIT
     if x.axis == "sorted":

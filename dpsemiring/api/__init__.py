@@ -1,6 +1,7 @@
 """The front door: compile a topology and a semiring to a solver, call it, read the result."""
 
+from dpsemiring.api.path import Path
 from dpsemiring.api.result import Result
 from dpsemiring.api.solver import Solver, compile
 
-__all__ = ["Result", "Solver", "compile"]
+__all__ = ["Path", "Result", "Solver", "compile"]

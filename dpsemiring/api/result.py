@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dpsemiring.algebra import posterior
 from dpsemiring.algebra.arrays import evaluate
 from dpsemiring.algebra.expr import INT
+from dpsemiring.api.path import Path
 from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.engine import Backward, Run
 from dpsemiring.run.sources import gradient
 from dpsemiring.run.total import Totaller
+from dpsemiring.run.walk import walkers
 
 if TYPE_CHECKING:
     from dpsemiring.api.solver import Solver
@@ -167,10 +170,12 @@ class Result:
     @cached_property
     def _paths(self):
         semiring = self._solver.semiring
+        if semiring.trace.ranks:
+            return [paths[0][0] if paths else np.zeros((0, 4), np.int64) for paths in self._ranked]
         if semiring.trace.selects is None:
             raise TypeError(
                 f"path: the sum of {semiring.name} takes no single candidate, so there is no one best path; "
-                "compile the same topology with dp.Tropical, or look at result.occupancy"
+                "compile the same topology with dp.Tropical, look at result.occupancy, or draw paths with result.sample"
             )
         ends, chosen = self._run.ends, self._total.chosen
         items = np.arange(self._problem.batch)
@@ -201,6 +206,60 @@ class Result:
     def path_steps(self):
         """Which step, counted as declared, led into each cell of the path; -1 for the start."""
         return self._listed([p[:, 3] for p in self._paths])
+
+    @property
+    def paths(self):
+        """The best paths of a semiring that keeps several (`KBest`), best first: a list of `Path`, or one for each item.
+
+        Fewer where there are fewer paths; equal ones in the order of candidates. Found by a walk back in float64, which
+        takes a fraction of a second for some thousand cells, and needs the whole lattice in memory.
+        """
+        semiring = self._solver.semiring
+        if not semiring.trace.ranks:
+            raise TypeError(f"paths: {semiring.name} keeps no list of best paths; compile the same topology with dp.KBest(k)")
+        return self._listed([[self._named(*found) for found in paths] for paths in self._ranked])
+
+    @cached_property
+    def _ranked(self):
+        return [walker.ranked() if walker else [] for walker in walkers(self._solver.engine, self._run)]
+
+    def sample(self, n: int = 1, seed: int | None = None):
+        """n paths drawn from the posterior: a list of `Path`, or one for each item; empty where there is no path.
+
+        A path is drawn in proportion to its share of the sum over all paths: exp(-cost / gamma) under a soft minimum, the
+        product of its numbers for real ones, uniformly in counting. How often a cell is visited tends to its occupancy.
+
+        Parameters
+        ----------
+        n : int
+        seed : int, optional
+            The same seed draws the same paths; an item's do not depend on the others in its batch, only on its place.
+
+        Raises
+        ------
+        TypeError
+            For a semiring without a distribution over paths: its sum is not associative, or takes the best alone.
+        ValueError
+            If real numbers are negative, so that shares are no probabilities.
+
+        Notes
+        -----
+        A walk back in float64 over the accumulated values, which needs the whole lattice in memory. What enters a cell
+        that is visited is computed once; each further path costs some microseconds a cell.
+        """
+        if reason := posterior.refusal(self._solver.semiring):
+            raise TypeError(f"sample: {reason}")
+        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
+            raise ValueError(f"sample: n is a whole number >= 0, found {n!r}")
+        out = []
+        for walker, own in zip(walkers(self._solver.engine, self._run), np.random.SeedSequence(seed).spawn(self._problem.batch)):
+            drawn = walker.sample(n, np.random.default_rng(own)) if walker else []
+            out.append([self._named(*found) for found in drawn])
+        return self._listed(out)
+
+    def _named(self, walk, total) -> Path:
+        names = np.array(self._solver.recurrence.state_names, dtype=object)
+        return Path(walk[:, :2], names[walk[:, 2]], walk[:, 3], total)
 
     @cached_property
     def accumulated_cost(self):

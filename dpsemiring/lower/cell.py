@@ -93,12 +93,13 @@ class _Builder:
             condition = make("and", condition, make("ne", leaf, 0.0))
         return condition
 
+    def source(self, arc: Arc, here: dict[int, Value]) -> Value | None:
+        if arc.is_start:
+            return None
+        return here[arc.source] if arc.dn == arc.dm == 0 else self.load(arc.source, arc.dn, arc.dm)
+
     def candidates(self, state: int, here: dict[int, Value]) -> list[Value]:
-        out = []
-        for a in self.arcs(state):
-            source = None if a.is_start else here[a.source] if a.dn == a.dm == 0 else self.load(a.source, a.dn, a.dm)
-            out.append(self.algebra.candidate(source, a.weight, self.exists(a)))
-        return out
+        return [self.algebra.candidate(self.source(a, here), a.weight, self.exists(a)) for a in self.arcs(state)]
 
 
 def forward(recurrence: Recurrence, *, starts: bool) -> Cell:
@@ -118,28 +119,30 @@ def backward(recurrence: Recurrence, *, starts: bool, sites: tuple[int, ...], pa
     t, cell = b.trace, b.cell
     here = {k: b.load(k, 0, 0) for k in range(len(recurrence.states))}
     inside: dict[int, list[Node | None]] = {k: [None] * len(t.kinds) for k in here}
-    cell.inflows.update({var(f"E{k}_{c}"): (k, c) for k in here for c in range(len(t.kinds)) if t.kinds[c] != INT})
+    cell.inflows.update({var(f"E{k}_{c}"): (k, c) for k in here for c in t.moving})
     for k in reversed(recurrence.order):
         arcs = b.arcs(k)
         if not arcs:
             continue
         candidates = b.candidates(k, here)
-        bars = tuple(const(0.0) if kind == INT else _plus(var(f"E{k}_{c}"), inside[k][c]) for c, kind in enumerate(t.kinds))
-        to_candidates, to_params = b.algebra.sum_flows(candidates, bars)
+        bars = tuple(_plus(var(f"E{k}_{c}"), inside[k][c]) if c in t.moving else const(0.0) for c in range(len(t.kinds)))
+        lives = [b.algebra.live(a.weight, b.exists(a), candidate) for a, candidate in zip(arcs, candidates)]
+        to_candidates, to_params = b.algebra.sum_flows(candidates, lives, bars)
         if params:
             _collect(cell.params, to_params)
-        for arc, candidate, flow in zip(arcs, candidates, to_candidates):
-            live = present(t, candidate)
-            source = None if arc.is_start else here[arc.source] if arc.dn == arc.dm == 0 else b.load(arc.source, arc.dn, arc.dm)
+        for arc, live, flow in zip(arcs, lives, to_candidates):
+            source = b.source(arc, here)
             to_source, to_w, to_p = _arc_flows(b.algebra, source, arc.weight, flow)
             for c, g in enumerate(to_source):
-                if g is None or t.kinds[c] == INT:
+                if g is None or c not in t.moving:
                     continue
                 g = make("where", live, g, 0.0)
                 if arc.dn == arc.dm == 0:
                     inside[arc.source][c] = _plus(g, inside[arc.source][c])
                 else:
                     _collect(cell.flows, {(Flow(arc.dn, arc.dm, arc.source), c): g})
+            if source is not None and t.adds:  # from where no path leads, whatever is paid comes to nothing
+                live = make("and", live, present(t, source))
             if params:
                 _collect(cell.params, {n: None if g is None else make("where", live, g, 0.0) for n, g in to_p.items()})
             if to_w is None:

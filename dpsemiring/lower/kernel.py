@@ -10,7 +10,7 @@ A target adds how these are laid out, loaded and stored, and the text of each op
 
 from __future__ import annotations
 
-from dpsemiring.algebra.expr import INT, Node
+from dpsemiring.algebra.expr import Node
 from dpsemiring.lower.cell import Cell, Flow
 from dpsemiring.lower.ir import Recurrence, Site
 from dpsemiring.lower.plan import Plan, Wanted
@@ -49,7 +49,7 @@ class Kernel:
         return [key for key in self.plan.flow_keys() if (key[0].state, key[1]) == (state, component)]
 
     def seeds(self) -> list[str]:
-        return [f"A{c}" for c, kind in enumerate(self.plan.kinds) if kind != INT]
+        return [f"A{c}" for c in self.plan.recurrence.semiring.trace.moving]
 
     def outputs(self, wanted: Wanted) -> list[str]:
         """The results of a backward pass."""

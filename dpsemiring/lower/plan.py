@@ -90,9 +90,8 @@ class Plan:
         found = {}
         for a in self.recurrence.steps:
             if (a.dn, a.dm) != (0, 0):
-                for c, kind in enumerate(self.kinds):
-                    if kind != INT:
-                        found[Flow(a.dn, a.dm, a.source), c] = None
+                for c in self.recurrence.semiring.trace.moving:
+                    found[Flow(a.dn, a.dm, a.source), c] = None
         return tuple(found)
 
     def __str__(self):

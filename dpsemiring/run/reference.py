@@ -35,7 +35,7 @@ class ReferenceEngine:
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         zero = Numbers(self.recurrence.semiring, self._params(problem, 0)).zero if problem.batch else ()
-        lattices = [_Lattice(self.recurrence, problem, b) for b in range(problem.batch)]
+        lattices = [Lattice(self.recurrence, problem, b) for b in range(problem.batch)]
         values = [np.full(ends.n.shape, z) for z in zero] or [np.zeros(ends.n.shape)] * len(self.recurrence.semiring.carrier)
         for b, lattice in enumerate(lattices):
             if not problem.nan[b]:
@@ -82,8 +82,8 @@ class ReferenceEngine:
         return {name: float(v[b if len(v) > 1 else 0]) for name, v in problem.params.items()}
 
 
-class _Lattice:
-    """One item."""
+class Lattice:
+    """One item, cell by cell. `values` maps (n, m, k) to what is accumulated there."""
 
     def __init__(self, recurrence: Recurrence, problem: Problem, b: int):
         self.r, self.p, self.b = recurrence, problem, b
@@ -101,23 +101,28 @@ class _Lattice:
     def fill(self):
         for n, m in self.cells():
             for k in self.r.order:
-                self.values[n, m, k] = self.numbers.sum([self.candidate(a, n, m) for a in self.r.states[k]])
+                self.values[n, m, k] = self.numbers.sum([value for _, value in self.candidates(n, m, k)])
+
+    def candidates(self, n, m, k):
+        """The arcs into a state of a cell that exist and are allowed, each with the value that it brings."""
+        found = ((arc, self.candidate(arc, n, m)) for arc in self.r.states[k])
+        return [(arc, value) for arc, value in found if value is not None]
 
     def candidate(self, arc, n, m):
-        """The value that an arc brings into a cell; zero where it does not exist."""
-        zero = self.numbers.zero
+        """The value that an arc brings into a cell; None where it does not exist or is forbidden."""
         source = None
         if arc.is_start:
             for i, index, length in zip(arc.pattern, (n, m), (self.rows, self.cols)):
                 if i is not None and index != (i if i >= 0 else length + i):
-                    return zero
+                    return None
         else:
             source = self.values.get((n - arc.dn, m - arc.dm, arc.source))
             if source is None:
-                return zero
+                return None
         if any(self.site(i, n, m) == 0.0 for i in arc.masks):
-            return zero
-        return self.numbers.step(source, self.weight(arc, n, m))
+            return None
+        w = self.weight(arc, n, m)
+        return None if w == self.r.semiring.forbid else self.numbers.step(source, w)
 
     def weight(self, arc, n, m):
         return None if arc.weight is None else float(evaluate([arc.weight], self.leaves(n, m))[0])
@@ -147,12 +152,11 @@ class _Lattice:
             e[key] = e[key] + flow
         for n, m in reversed(self.cells()):
             for k in reversed(self.r.order):
-                arcs = self.r.states[k]
-                values = [self.candidate(a, n, m) for a in arcs]
-                to_values, to_params = self.numbers.sum_flows(values, e[n, m, k])
+                found = self.candidates(n, m, k)
+                to_values, to_params = self.numbers.sum_flows([value for _, value in found], e[n, m, k])
                 self._add(params, to_params)
-                for arc, value, flow in zip(arcs, values, to_values):
-                    if value != self.numbers.zero:
+                for (arc, value), flow in zip(found, to_values):
+                    if self.numbers.live(value):
                         self._arc_back(arc, n, m, flow, e, sites, params, occupancy)
 
     def _arc_back(self, arc, n, m, flow, e, sites, params, occupancy):
@@ -187,7 +191,7 @@ class _Lattice:
         out = []
         while k is not None and k >= 0:
             value = self.values[n, m, k]
-            arc = next((a for a in self.r.states[k] if value != self.numbers.zero and self.candidate(a, n, m) == value), None)
+            arc = next((a for a, v in self.candidates(n, m, k) if v == value != self.numbers.zero), None)
             if arc is None:
                 return np.zeros((0, 4), np.int64)
             out.append((n, m, k, -1 if arc.is_start else arc.index))

@@ -91,6 +91,7 @@ class Totaller:
         self.params = {leaf: problem.params[name] for name, leaf in self.trace.params.items()}
         self.plain = plain or self.trace.sum is None or sorts(self.trace.sum)
         self.w, self.pays = self._weights()
+        self.reached = self._differs(self.values)
         self.candidates, self.live = self._candidates()
 
     def _weights(self):
@@ -126,14 +127,16 @@ class Totaller:
         if self.pays.any():
             encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
             paid = evaluate(list(t.times), dict(zip(t.a + t.b, [*self.values, *encoded])) | self.params)
-            candidates = [np.where(self.pays, p, v) for p, v in zip(paid, self.values)]
+            candidates = [np.where(self.pays & self.reached, p, v) for p, v in zip(paid, self.values)]
         live = self.ends.exist.T & ~(self.pays & (self.w == self.semiring.forbid))
-        for group in (self.values, candidates)[: 1 + (candidates is not self.values)]:
-            different = np.zeros(live.shape, bool)
-            for v, z in zip(group, t.zero):
-                different |= v != value_of(z)
-            live &= different
+        if not t.adds:
+            live &= self.reached
+            live &= self._differs(candidates)
         return candidates, live
+
+    def _differs(self, values):
+        """Where a value is not the zero."""
+        return np.logical_or.reduce([v != value_of(z) for v, z in zip(values, self.trace.zero)])
 
     def total(self) -> Total:
         t, batch = self.trace, self.problem.batch
@@ -145,6 +148,7 @@ class Totaller:
             found = evaluate(list(t.sum), dict(zip(t.terms, self.candidates)) | self.params, self.live)
             summed = [np.where(some, s, value_of(z)) for s, z in zip(found, t.zero)]
         self.summed = [np.broadcast_to(s, (batch,)) for s in summed]
+        self.some = self._differs(self.summed) if t.adds else self.live.any(axis=0)
         decoded = evaluate(list(t.decode.values()), dict(zip(t.x, self.summed)) | self.params)
         outputs = {n: np.where(self.problem.nan, np.nan, d) for n, d in zip(t.decode, decoded)}
         return Total(outputs, self._chosen() if t.selects else None)
@@ -159,9 +163,9 @@ class Totaller:
         first = next(iter(t.decode.values()))
         found = vjp([(first, ONE)], [*t.x, *t.params.values()])
         values = [None if f is None else evaluate([f], dict(zip(t.x, self.summed)) | self.params)[0] for f in found]
-        some = self.live.any(axis=0)
-        bars = [np.where(some, 0.0 if v is None else v, 0.0) for v in values[: len(t.x)]]
-        params = {n: _sum_or_zero(v, some) for n, v in zip(t.params, values[len(t.x) :])}
+        zeros = np.zeros(self.problem.batch)
+        bars = [zeros if v is None else np.where(self.some | np.isfinite(v), v, 0.0) for v in values[: len(t.x)]]
+        params = {n: zeros if v is None else np.where(self.some, v, 0.0) for n, v in zip(t.params, values[len(t.x) :])}
         to_terms = self._sum_flows(bars, params)
         to_values, to_w = self._step_flows(to_terms, params)
         sites = {}
@@ -194,10 +198,9 @@ class Totaller:
             return [np.where(self.live, o, 0.0) for o in out]
         leaves = dict(zip(t.terms, self.candidates)) | dict(zip(t.bars, bars)) | self.params
         to_terms, to_params = t.sum_backward
-        some = self.live.any(axis=0)
         for n, f in to_params.items():
             if f is not None:
-                params[n] = params[n] + np.where(some, evaluate([f], leaves, self.live)[0], 0.0)
+                params[n] = params[n] + np.where(self.some, evaluate([f], leaves, self.live)[0], 0.0)
         return [np.where(self.live, 0.0 if f is None else evaluate([f], leaves, self.live)[0], 0.0) for f in to_terms]
 
     def _step_flows(self, to_terms, params):
@@ -210,6 +213,7 @@ class Totaller:
         found = vjp(list(zip(t.times, t.bars)), [*t.a, *t.b, *t.params.values()])
         paid = self.pays & self.live
         got = [np.where(paid, 0.0 if f is None else evaluate([f], leaves)[0], 0.0) for f in found]
+        paid &= self.reached
         width = len(t.kinds)
         to_values = [np.where(self.pays, g, straight) for g, straight in zip(got[:width], to_terms)]
         to_w = np.zeros(self.live.shape)
@@ -218,7 +222,7 @@ class Totaller:
         through = [np.where(paid, 0.0 if f is None else evaluate([f], leaves)[0], 0.0) for f in through]
         to_w = through[0]
         for n, direct, coded in zip(t.params, got[2 * width :], through[1:]):
-            params[n] = params[n] + (direct + coded).sum(axis=0)
+            params[n] = params[n] + np.where(paid, direct + coded, 0.0).sum(axis=0)
         return to_values, to_w
 
     def _site_flow(self, sites, i, weight, leaf, flow):
@@ -242,7 +246,3 @@ class Totaller:
             ]
             out.append(work(numbers, terms, b))
         return out
-
-
-def _sum_or_zero(value, some):
-    return np.where(some, 0.0 if value is None else value, 0.0)

@@ -164,13 +164,13 @@ class _Global:
 
     def gradients(self) -> Gradients:
         out = Gathering(self.topology, self.semiring, self.lattice, self.numbers)
-        if any(v != self.numbers.zero for v in self.values):
+        if any(map(self.numbers.live, self.values)):
             bars, own = self.numbers.decode_flows(self.numbers.sum(self.values))
             out.add_own(own)
             flows, own = self.numbers.sum_flows(self.values, bars)
             out.add_own(own)
             for path, prefix, flow in zip(self.paths, self.prefixes, flows):
-                if prefix[-1] != self.numbers.zero:
+                if self.numbers.live(prefix[-1]):
                     for arc, before in zip(reversed(path.arcs), [*reversed(prefix[:-1]), None]):
                         flow = out.through(arc, before, flow)
         return out.result(self.params, self.lattice.has_nan)

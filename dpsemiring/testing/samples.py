@@ -1,32 +1,17 @@
-"""Semirings written as a user would write them, beside the built-in ones: for tests of whatever takes a semiring."""
+"""Semirings for tests of whatever takes one: some written as a user would write them, and one of each built-in."""
 
 from __future__ import annotations
 
 import math
 
 from dpsemiring.algebra import ops
-from dpsemiring.algebra.semiring import Semiring
-
-ALL_LAWS = ("associative", "distributive", "identity", "annihilating")
+from dpsemiring.algebra.builtins import Boolean, Counting, Log, MaxPlus, Real, Smoothmin, Softmin, Sparsemin, Tropical
+from dpsemiring.algebra.semiring import LAWS, Semiring
+from dpsemiring.algebra.structured import Entropy, Expectation, KBest
 
 
 def _plus(a, b, p):
     return a + b
-
-
-def longest() -> Semiring:
-    """The greatest score; -inf forbids."""
-    return Semiring("longest", -math.inf, 0.0, lambda terms, p: ops.max(terms), _plus, laws=ALL_LAWS, forbid=-math.inf)
-
-
-def log_scores() -> Semiring:
-    """log sum exp of scores, as for log-probabilities; -inf forbids."""
-
-    def logsumexp(terms, p):
-        most = ops.stop_gradient(ops.max(terms))
-        return most + ops.log(ops.sum(ops.exp(terms - most)))
-
-    return Semiring("log_scores", -math.inf, 0.0, logsumexp, _plus, laws=ALL_LAWS, forbid=-math.inf)
 
 
 def folded_scores() -> Semiring:
@@ -42,12 +27,7 @@ def folded_scores() -> Semiring:
                 total = most + ops.log(ops.exp(total - most) + ops.exp(x - most))
         return total
 
-    return Semiring("folded_scores", -math.inf, 0.0, fold, _plus, laws=ALL_LAWS, forbid=-math.inf)
-
-
-def real() -> Semiring:
-    """Sums of products of the numbers themselves; a number 0 is a step that brings nothing."""
-    return Semiring("real", 0.0, 1.0, lambda terms, p: ops.sum(terms), lambda a, b, p: a * b, laws=ALL_LAWS)
+    return Semiring("folded_scores", -math.inf, 0.0, fold, _plus, laws=LAWS, forbid=-math.inf)
 
 
 def mantissa_exponent(gamma=1.0) -> Semiring:
@@ -73,7 +53,7 @@ def mantissa_exponent(gamma=1.0) -> Semiring:
 
     return Semiring(
         "mantissa_exponent", (0.0, 0), (1.0, 0), total, times, {"gamma": gamma}, carrier=("mantissa", "exponent"),
-        encode=encode, decode=decode, laws=ALL_LAWS, positive=("gamma",),
+        encode=encode, decode=decode, laws=LAWS, positive=("gamma",),
     )  # fmt: skip
 
 
@@ -95,7 +75,7 @@ def expected_cost() -> Semiring:
 
     return Semiring(
         "expected_cost", (0.0, 0.0), (1.0, 0.0), total, times, carrier=("weight", "weighted"), encode=encode,
-        decode=decode, laws=ALL_LAWS,
+        decode=decode, laws=LAWS,
     )  # fmt: skip
 
 
@@ -125,8 +105,12 @@ def tsallis(gamma=1.0) -> Semiring:
     )  # fmt: skip
 
 
-def every(gamma: float = 0.7) -> tuple[Semiring, ...]:
-    """One of each."""
-    return (
-        longest(), log_scores(), folded_scores(), real(), mantissa_exponent(gamma), expected_cost(), tsallis(gamma),
-    )  # fmt: skip
+def every(gamma=0.7) -> tuple[Semiring, ...]:
+    """One of each of the above."""
+    return folded_scores(), mantissa_exponent(gamma), expected_cost(), tsallis(gamma)
+
+
+def built_in(gamma=0.7) -> tuple[Semiring, ...]:
+    """One of each that the library brings."""
+    soft = (make(gamma) for make in (Softmin, Sparsemin, Smoothmin, Entropy, Expectation))
+    return Tropical, MaxPlus, Log, Real, Counting, Boolean, KBest(3), *soft

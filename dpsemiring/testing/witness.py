@@ -45,7 +45,7 @@ class _Recursion:
 
     def gradients(self) -> Gradients:
         out = Gathering(self.topology, self.semiring, self.lattice, self.numbers)
-        if self.total != self.numbers.zero:
+        if any(map(self.numbers.live, self.ends)):
             bars, own = self.numbers.decode_flows(self.total)
             out.add_own(own)
             arriving = {node: np.zeros(len(self.semiring.carrier)) for node in self.known}
@@ -59,7 +59,7 @@ class _Recursion:
         flows, own = self.numbers.sum_flows(values, bars)
         out.add_own(own)
         for arc, value, flow in zip(arcs, values, flows):
-            if value != self.numbers.zero:
+            if self.numbers.live(value):
                 to_source = out.through(arc, None if arc.source is None else self.known[arc.source], flow)
                 if arc.source is not None:
                     arriving[arc.source] = arriving[arc.source] + to_source

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import dpsemiring as dp
+from dpsemiring.algebra import laws
 from dpsemiring.algebra.laws import LAWS
 from dpsemiring.algebra.numbers import Numbers
 from dpsemiring.testing import samples
@@ -15,10 +16,10 @@ def plus(a, b, p):
     return a + b
 
 
-BUILT_IN = (dp.Tropical, dp.Counting, dp.Softmin(1.0), dp.Softmin(0.1), dp.Softmin(10.0), dp.Sparsemin(0.1), dp.Sparsemin(10.0))
+MADE = list({str(s): s for gamma in (0.7, 0.1, 10.0) for s in (*samples.built_in(gamma), *samples.every(gamma))}.values())
 
 
-@pytest.mark.parametrize("semiring", [*BUILT_IN, *samples.every()], ids=str)
+@pytest.mark.parametrize("semiring", [*MADE, dp.KBest(2), dp.KBest(5)], ids=str)
 def test_stated_laws_survive_and_only_they(semiring):
     findings = dp.laws.check(semiring)
     assert tuple(findings) == LAWS
@@ -32,7 +33,7 @@ def test_stated_laws_survive_and_only_they(semiring):
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.1, 10.0, 1e-3, 1e3])
-@pytest.mark.parametrize("make", [dp.Sparsemin, samples.tsallis], ids=["sparsemin", "tsallis"])
+@pytest.mark.parametrize("make", [dp.Sparsemin, dp.Smoothmin, samples.tsallis], ids=["sparsemin", "smoothmin", "tsallis"])
 def test_a_regularised_minimum_is_not_associative_at_any_temperature(make, gamma):
     finding = dp.laws.check(make(gamma))["associative"]
     assert not finding.holds and not finding.stated
@@ -124,3 +125,57 @@ def test_the_sampled_temperature_matters():
     apart = [abs(numbers.sum([numbers.sum(x[:2]), x[2]])[0] - numbers.sum(x)[0]) > 1e-9 for x in far]
     assert sum(apart) < 5
     assert not dp.laws.check(dp.Sparsemin(1e-3))["associative"].holds
+
+
+def broken_list(**changes):
+    """KBest(3) with a part replaced."""
+    good = dp.KBest(3)
+    parts = {n: getattr(good, n) for n in ("zero", "one", "sum", "times", "carrier", "encode", "decode", "laws")}
+    return dp.Semiring("broken", **{**parts, **changes})
+
+
+def only_the_best_of_each(terms, p):
+    """A merge that forgets that a later list may hold several of the best."""
+    (x, y, z), *others = zip(*terms)
+    for best, *_ in others:
+        x, best = dp.ops.minimum(x, best), dp.ops.maximum(best, x)
+        y, best = dp.ops.minimum(y, best), dp.ops.maximum(best, y)
+        z = dp.ops.minimum(z, best)
+    return x, y, z
+
+
+def test_a_list_that_is_merged_wrongly_is_refuted():
+    assert dp.laws.check(broken_list()).broken == ()
+    assert "associative" in dp.laws.check(broken_list(sum=only_the_best_of_each)).broken
+    shallow = dp.laws.check(broken_list(times=lambda a, b, p: tuple(x + b[0] for x in a)))
+    assert "distributive" in shallow.broken  # seen only where b holds more than one
+
+
+def test_what_a_semiring_cannot_make_refutes_nothing():
+    """The least of every place by itself breaks on arbitrary lists, but of single numbers it never makes a longer one."""
+    lone = broken_list(sum=lambda terms, p: tuple(map(dp.ops.min, terms)))
+    assert dp.laws.check(lone).broken == ()
+
+
+def test_samples_of_a_list_are_lists():
+    """Rising, with equal and with missing entries: what the semiring makes itself, never arbitrary triples."""
+    rng = np.random.default_rng(0)
+    numbers = Numbers(dp.KBest(3))
+    drawn = [v for sample in laws._samples(numbers, {}, 2, 200, rng, -math.inf) for v in sample]
+    assert all(list(v) == sorted(v) for v in drawn)
+    lengths = {sum(map(math.isfinite, v)) for v in drawn}
+    assert lengths == {0, 1, 2, 3}
+    assert any(v[0] == v[1] < math.inf for v in drawn)
+
+
+def test_an_entropy_that_is_only_averaged_is_refuted():
+    """The mean of the entropies without the entropy of the choice."""
+    good = dp.Entropy(0.5)
+
+    def averaged(terms, p):
+        x, h = terms
+        y = dp.ops.exp(-(x - dp.ops.min(x)) / p.gamma)
+        return good.sum(terms, p)[0], dp.ops.sum(y * (h + 1.0)) / dp.ops.sum(y)
+
+    parts = {n: getattr(good, n) for n in ("zero", "one", "times", "carrier", "encode", "decode", "laws", "params", "positive")}
+    assert "associative" in dp.laws.check(dp.Semiring("averaged", sum=averaged, **parts)).broken

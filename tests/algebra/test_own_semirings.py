@@ -76,7 +76,7 @@ def test_a_loop_over_the_terms_is_the_reduction_it_spells_out(name, engine):
     cost, lengths = ragged(rng)
     scores = -cost
     folded = dp.compile(topology, samples.folded_scores(), engine=engine)(scores, lengths, params)
-    reduced = dp.compile(topology, samples.log_scores(), engine="reference")(scores, lengths, params)
+    reduced = dp.compile(topology, dp.Log, engine="reference")(scores, lengths, params)
     same(folded.total, reduced.total)
     same(folded.marginals, reduced.marginals)
     if engine == "reference":
@@ -86,7 +86,7 @@ def test_a_loop_over_the_terms_is_the_reduction_it_spells_out(name, engine):
 def test_scores_are_mirrored_costs():
     cost, lengths = ragged(np.random.default_rng(4))
     dtw = dp.topologies.dtw()
-    for scores, costs in ((samples.longest(), dp.Tropical), (samples.log_scores(), dp.Softmin(1.0))):
+    for scores, costs in ((dp.MaxPlus, dp.Tropical), (dp.Log, dp.Softmin(1.0))):
         mine = dp.compile(dtw, scores, engine="reference")(-cost, lengths)
         wanted = dp.compile(dtw, costs, engine="reference")(cost, lengths)
         same(mine.total, -wanted.total)

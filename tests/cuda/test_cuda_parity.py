@@ -49,9 +49,9 @@ def test_agrees_with_the_reference(case, built):
     cases.check(cases.TOPOLOGIES[topology](), cases.SEMIRINGS[semiring], real, kind=kind, together=True, **options)
 
 
-@pytest.mark.parametrize("make", [samples.longest, samples.expected_cost, samples.folded_scores, samples.tsallis])
+@pytest.mark.parametrize("make", [samples.expected_cost, samples.folded_scores, samples.tsallis])
 def test_semirings_of_a_user(make):
-    """Scores, a pair of numbers, a fold, a sum that sorts."""
+    """A pair of numbers, a fold, a sum that sorts."""
     cases.check(cases.two_states(), make(), together=True)
 
 
@@ -73,6 +73,17 @@ def same(topology, semiring, data, options, others):
     first, *rest = (cases.everything(cases.emulated(topology, semiring, together=True, **o), data) for o in (options, *others))
     for found in rest:
         cases.compare(found, first, np.float64, exact=True)
+
+
+BUILT_IN = [s for s in samples.built_in(0.4) if s.name.lower() not in cases.SEMIRINGS]
+
+
+@pytest.mark.parametrize("topology, real", [("dtw", np.float64), ("two_states", np.float32)], ids=["dtw", "two_states"])
+@pytest.mark.parametrize("semiring", BUILT_IN, ids=str)
+def test_further_built_in_semirings(semiring, topology, real):
+    """Scores, signed weights, zeros among real numbers, pairs, lists."""
+    kind = "ties" if semiring is dp.Real else "holes"
+    cases.check(cases.TOPOLOGIES[topology](), semiring, real, kind=kind, together=True)
 
 
 @pytest.mark.parametrize("topology", ["weighted", "ctc", "two_states"])

@@ -193,7 +193,7 @@ class CpuEngine:
         occupancy = np.zeros(shape, p.real) if wanted.occupancy else None
         kernel = self.kernel("backward", p, wanted)
         plan = self.plan(p.real)
-        seeds = [np.ascontiguousarray(v, dtype=p.real) for v, k in zip(flows.values, r.semiring.trace.kinds) if k != INT]
+        seeds = [np.ascontiguousarray(flows.values[c], dtype=p.real) for c in r.semiring.trace.moving]
         totals = [sites[i] if i in plan.cell_sites else sites[i].reshape(-1) for i in wanted.sites]
         totals += list(params.values()) + ([] if occupancy is None else [occupancy])
         inputs = self._inputs(p, run.kept)
