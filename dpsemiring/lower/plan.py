@@ -37,7 +37,8 @@ class Plan:
     @property
     def exact(self) -> bool:
         """Whether values must come out alike on every backend, as a choice between candidates depends on them."""
-        return self.recurrence.semiring.trace.selects is not None
+        trace = self.recurrence.semiring.trace
+        return trace.selects is not None or trace.ranks
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -243,6 +243,13 @@ def test_k_best_are_the_first_of_all_sorted(engine, real):
     np.testing.assert_array_equal(result.total, dp.compile(DTW, dp.Tropical, engine=engine)(cost).total)
 
 
+def test_the_least_of_a_list_is_the_hard_minimum_to_the_last_bit():
+    """A list is ordered like a hard minimum: its kernels contract no product and sum either."""
+    cost = np.random.default_rng(13).random((40, 30), dtype=np.float32)
+    topology = dp.topologies.weighted_dtw(1.3, 0.7, 1.9)
+    assert dp.compile(topology, dp.KBest(2))(cost).total == dp.compile(topology, dp.Tropical)(cost).total
+
+
 def test_k_best_products_of_lists():
     numbers, rng = Numbers(dp.KBest(4)), np.random.default_rng(11)
     for _ in range(100):
