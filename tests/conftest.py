@@ -1,6 +1,7 @@
 """Golden files, and what happens to tests that need a compiler which is not there."""
 
 import difflib
+import gc
 import os
 import re
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from dpsemiring.testing.emulation import missing_compiler, missing_cuda_compiler
+
+# compiling makes millions of small objects that live on; looking through them again and again takes a fifth of the time
+gc.set_threshold(100_000, 50, 50)
 
 GOLDEN = Path(__file__).parent / "golden"
 

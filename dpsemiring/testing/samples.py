@@ -31,12 +31,17 @@ def folded_scores() -> Semiring:
 
 
 def mantissa_exponent(gamma=1.0) -> Semiring:
-    """The soft minimum on pairs: exp(-x / gamma) as a mantissa and a binary exponent, without a logarithm until the end."""
+    """The soft minimum on pairs: exp(-x / gamma) as a mantissa and a binary exponent, without a logarithm until the end.
+
+    A number has one pair: its mantissa lies in [1/2, 1). Else ``times(a, one)`` would be another pair than a, with other
+    derivatives.
+    """
 
     def encode(w, p):
         powers = w * (-1.0 / math.log(2.0)) / p.gamma
         whole = ops.rint(powers)
-        return ops.exp2(powers - ops.stop_gradient(whole)), ops.integer(whole)
+        mantissa, exponent = ops.frexp(ops.exp2(powers - ops.stop_gradient(whole)))
+        return mantissa, exponent + ops.integer(whole)
 
     def total(terms, p):
         mantissas, exponents = terms
@@ -52,7 +57,7 @@ def mantissa_exponent(gamma=1.0) -> Semiring:
         return -p.gamma * (ops.log(x[0]) + math.log(2.0) * ops.real(x[1]))
 
     return Semiring(
-        "mantissa_exponent", (0.0, 0), (1.0, 0), total, times, {"gamma": gamma}, carrier=("mantissa", "exponent"),
+        "mantissa_exponent", (0.0, 0), (0.5, 1), total, times, {"gamma": gamma}, carrier=("mantissa", "exponent"),
         encode=encode, decode=decode, laws=LAWS, positive=("gamma",),
     )  # fmt: skip
 

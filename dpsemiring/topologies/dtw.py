@@ -55,8 +55,14 @@ def symmetric1() -> Topology:
 
     Source: White and Neely, IEEE Trans. ASSP 24, 1976.
 
-    >>> symmetric1() == dtw()
-    True
+    >>> print(symmetric1())
+    D[n, m] = sum of
+        cost[n, m]   at [0, 0]
+        D[n-1, m-1] + cost[n, m]
+        D[n-1, m] + cost[n, m]
+        D[n, m-1] + cost[n, m]
+    total = sum of
+        D[N-1, M-1]
     """
     return dtw()
 
@@ -125,12 +131,14 @@ def asymmetric() -> Topology:
 def rigid() -> Topology:
     """The one step (1, 1): no warping. Of use with an open boundary, to find a part without gaps.
 
-    >>> print(Topology(rigid().steps, boundary=Boundary.subsequence(axis=1)))
+    Source: the limit of Sakoe and Chiba's constraint, P tending to infinity; "rigid" in the R and Python packages dtw.
+
+    >>> print(rigid())
     D[n, m] = sum of
-        cost[n, m]   at [0, any m]
+        cost[n, m]   at [0, 0]
         D[n-1, m-1] + cost[n, m]
     total = sum of
-        D[N-1, any m]
+        D[N-1, M-1]
     """
     return Topology([Step(1, 1)])
 

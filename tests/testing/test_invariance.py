@@ -13,7 +13,7 @@ from dpsemiring.testing import assert_gradients, samples
 
 DTW = dp.topologies.dtw()
 GAMMA = 0.7
-EVERY = {s.name: s for s in (dp.Tropical, dp.Softmin(GAMMA), dp.Sparsemin(GAMMA), dp.Counting, *samples.every(GAMMA))}
+EVERY = {s.name: s for s in (*samples.built_in(GAMMA), *samples.every(GAMMA))}
 COMPILED = [(name, "cpu") for name in ("Tropical", "Softmin", "Sparsemin", "Counting")]
 everywhere = pytest.mark.parametrize("name, engine", [*((n, "reference") for n in EVERY), *COMPILED])
 

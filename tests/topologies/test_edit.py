@@ -14,7 +14,6 @@ from dpsemiring.testing import (
     random_problem,
     recursive_total,
 )
-from dpsemiring.testing.samples import log_scores, longest
 
 T = dp.topologies
 SEMI = {"ends": "semi-global"}
@@ -31,8 +30,8 @@ SEMIRINGS = {
     "Tropical": dp.Tropical,
     "Softmin": dp.Softmin(0.5),
     "Counting": dp.Counting,
-    "longest": longest(),
-    "log": log_scores(),
+    "MaxPlus": dp.MaxPlus,
+    "Log": dp.Log,
 }
 
 
@@ -54,7 +53,7 @@ def test_the_sum_over_all_paths_is_the_recursion(preset, semiring):
     assert_global_equals_recursive(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
 
 
-@pytest.mark.parametrize("semiring", ["Softmin", "longest"])
+@pytest.mark.parametrize("semiring", ["Softmin", "MaxPlus"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_gradients_of_every_param(preset, semiring):
     assert_gradients(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
@@ -131,29 +130,29 @@ def test_needleman_wunsch_textbook():
     """GCATGCG and GATTACA with +1, -1, -1: the usual lecture example, score 0; all 48,639 alignments say the same."""
     cost = scores("GCATGCG", "GATTACA", 1.0, -1.0)
     topology = T.needleman_wunsch(gap=-1.0)
-    assert solve(topology, cost, longest()).total == global_total(topology, longest(), cost) == 0
+    assert solve(topology, cost, dp.MaxPlus).total == global_total(topology, dp.MaxPlus, cost) == 0
     assert solve(T.needleman_wunsch(gap=1.0), -cost).total == 0  # the same as costs, under a minimum
 
 
 def test_smith_waterman_textbook():
     """TGTTACGG and GGTTGACTA with +3, -3, -2: score 13, GTT-AC above GTTGAC."""
     cost = scores("TGTTACGG", "GGTTGACTA", 3.0, -3.0)
-    result = solve(T.smith_waterman(gap=-2.0), cost, longest())
-    assert result.total == recursive_total(T.smith_waterman(gap=-2.0), longest(), cost) == 13
+    result = solve(T.smith_waterman(gap=-2.0), cost, dp.MaxPlus)
+    assert result.total == recursive_total(T.smith_waterman(gap=-2.0), dp.MaxPlus, cost) == 13
     assert result.path.tolist() == [[1, 1], [2, 2], [3, 3], [4, 4], [4, 5], [5, 6], [6, 7]]
 
 
 def test_a_local_alignment_of_what_does_not_fit_is_empty():
     for topology in (T.smith_waterman(gap=-1.0), T.affine_gap(-2.0, -1.0, ends="local")):
-        result = solve(topology, scores("AAA", "CCCC", 1.0, -1.0), longest())
+        result = solve(topology, scores("AAA", "CCCC", 1.0, -1.0), dp.MaxPlus)
         assert result.total == 0 and len(result.path) == 1
         assert not result.marginals.any()
 
 
 def test_nothing_aligned_with_something():
-    assert solve(T.needleman_wunsch(gap=-2.0), np.zeros((0, 3)), longest()).total == -6
-    assert solve(T.smith_waterman(gap=-2.0), np.zeros((0, 3)), longest()).total == 0
-    assert solve(T.affine_gap(-5.0, -2.0), np.zeros((3, 0)), longest()).total == -9
+    assert solve(T.needleman_wunsch(gap=-2.0), np.zeros((0, 3)), dp.MaxPlus).total == -6
+    assert solve(T.smith_waterman(gap=-2.0), np.zeros((0, 3)), dp.MaxPlus).total == 0
+    assert solve(T.affine_gap(-5.0, -2.0), np.zeros((3, 0)), dp.MaxPlus).total == -9
 
 
 # --- affine gaps -------------------------------------------------------------------------------------------------------
@@ -161,11 +160,11 @@ def test_nothing_aligned_with_something():
 
 def test_a_long_gap_pays_once_for_its_opening():
     cost = scores("ACGT", "ACCCCGT", 2.0, -1.0)
-    assert solve(T.affine_gap(-3.0, -1.0), cost, longest()).total == 4 * 2 - (3 + 1 + 1)
-    assert solve(T.needleman_wunsch(gap=-3.0), cost, longest()).total == 4 * 2 - 3 * 3
+    assert solve(T.affine_gap(-3.0, -1.0), cost, dp.MaxPlus).total == 4 * 2 - (3 + 1 + 1)
+    assert solve(T.needleman_wunsch(gap=-3.0), cost, dp.MaxPlus).total == 4 * 2 - 3 * 3
 
 
-@pytest.mark.parametrize("semiring", ["longest", "log", "Softmin"])
+@pytest.mark.parametrize("semiring", ["MaxPlus", "Log", "Softmin"])
 @pytest.mark.parametrize("ends, linear", [("global", T.needleman_wunsch), ("local", T.smith_waterman)])
 def test_equal_gaps_are_the_linear_gap(ends, linear, semiring):
     """Path by path, so under every sum."""
@@ -206,7 +205,7 @@ def test_semi_global_is_the_best_of_all_free_cuts(begin, end):
         wanted = max(
             globally(cost[a:c, b:d], -3.0, -1.0) for (a, b), (c, d) in itertools.product(firsts, lasts) if a <= c and b <= d
         )
-        found = solve(T.affine_gap(-3.0, -1.0, free_begin=begin, free_end=end, **SEMI), cost, longest()).total
+        found = solve(T.affine_gap(-3.0, -1.0, free_begin=begin, free_end=end, **SEMI), cost, dp.MaxPlus).total
         assert found == wanted
 
 
@@ -219,7 +218,7 @@ def test_local_is_the_best_of_all_parts():
         cost = np.random.default_rng(seed).integers(-3, 4, (3, 4)).astype(float)
         parts = itertools.product(range(4), range(5), range(4), range(5))
         wanted = max(globally(cost[a:c, b:d], -3.0, -1.0) for a, b, c, d in parts if a <= c and b <= d)
-        assert solve(T.affine_gap(-3.0, -1.0, ends="local"), cost, longest()).total == wanted
+        assert solve(T.affine_gap(-3.0, -1.0, ends="local"), cost, dp.MaxPlus).total == wanted
 
 
 def test_a_path_that_leaves_out_nothing_is_two_to_a_sum():

@@ -8,7 +8,6 @@ import pytest
 
 import dpsemiring as dp
 from dpsemiring.testing import assert_global_equals_recursive, assert_gradients, random_problem
-from dpsemiring.testing.samples import log_scores, longest
 
 T = dp.topologies
 PRESETS = {"asg": T.asg(), "hmm": T.hmm(2)}
@@ -16,8 +15,8 @@ SEMIRINGS = {
     "Tropical": dp.Tropical,
     "Softmin": dp.Softmin(0.5),
     "Counting": dp.Counting,
-    "longest": longest(),
-    "log": log_scores(),
+    "MaxPlus": dp.MaxPlus,
+    "Log": dp.Log,
 }
 LIKELIHOOD = dp.Softmin(1.0)  # of negative log-probabilities: the negative log of the sum of probabilities
 
@@ -32,7 +31,7 @@ def test_the_sum_over_all_paths_is_the_recursion(preset, semiring):
     assert_global_equals_recursive(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
 
 
-@pytest.mark.parametrize("semiring", ["Softmin", "longest"])
+@pytest.mark.parametrize("semiring", ["Softmin", "MaxPlus"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_gradients_of_every_param(preset, semiring):
     assert_gradients(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
@@ -67,7 +66,7 @@ def test_the_forward_algorithm(states):
     for b in emission[1:]:
         forward = forward @ model["transition"] * b
     logs = {name: np.log(p) for name, p in model.items()}
-    assert solve(T.hmm(states), np.log(emission), log_scores(), **logs).total == pytest.approx(math.log(forward.sum()))
+    assert solve(T.hmm(states), np.log(emission), dp.Log, **logs).total == pytest.approx(math.log(forward.sum()))
     costs = {name: -p for name, p in logs.items()}
     assert solve(T.hmm(states), -np.log(emission), **costs).total == pytest.approx(-math.log(forward.sum()))
 
@@ -82,7 +81,7 @@ def test_forward_and_backward_of_an_hmm():
     for b in emission[:0:-1]:
         beta.insert(0, a @ (b * beta[0]))
     total = alpha[-1].sum()
-    result = solve(T.hmm(3), np.log(emission), log_scores(), **{name: np.log(p) for name, p in model.items()})
+    result = solve(T.hmm(3), np.log(emission), dp.Log, **{name: np.log(p) for name, p in model.items()})
     np.testing.assert_allclose(result.marginals, np.array(alpha) * beta / total, rtol=1e-10)
     counts = sum(np.outer(alpha[t], emission[t + 1] * beta[t + 1]) * a for t in range(4)) / total
     np.testing.assert_allclose(result.grad("transition"), counts, rtol=1e-10)
@@ -107,7 +106,7 @@ def test_a_forbidden_transition():
     """-inf among the scores: a left-right model, which counts the ways of ctc_without_blank."""
     transition = np.where(np.eye(3) + np.eye(3, k=1) > 0, 0.0, -math.inf)
     initial = np.array([0.0, -math.inf, -math.inf])
-    result = solve(T.hmm(3), np.zeros((5, 3)), log_scores(), transition=transition, initial=initial)
+    result = solve(T.hmm(3), np.zeros((5, 3)), dp.Log, transition=transition, initial=initial)
     assert math.exp(result.total) == pytest.approx(sum(math.comb(4, k) for k in range(3)))
     assert np.isfinite(result.grad("transition")).all() and result.grad("transition")[2, 0] == 0.0
 
@@ -127,11 +126,11 @@ def asg_loss(emission, transition, labels):
     target = solve(
         T.asg(),
         dp.costs.gather(emission, labels),
-        log_scores(),
+        dp.Log,
         stay=transition[labels, labels],
         advance=transition[before, labels],
     )
-    norm = solve(T.hmm(len(transition)), emission, log_scores(), transition=transition, initial=np.zeros(len(transition)))
+    norm = solve(T.hmm(len(transition)), emission, dp.Log, transition=transition, initial=np.zeros(len(transition)))
     collected = np.zeros_like(transition)
     np.add.at(collected, (labels, labels), target.grad("stay"))
     np.add.at(collected, (before, labels), target.grad("advance"))
