@@ -50,6 +50,7 @@ class Trace:
     """The functions of a semiring as graphs, over the leaves listed first."""
 
     kinds: tuple[str, ...]
+    laws: tuple[str, ...]
     w: Node
     a: tuple[Node, ...]
     b: tuple[Node, ...]
@@ -85,12 +86,12 @@ class Trace:
 
     @cached_property
     def adds(self) -> bool:
-        """Whether the sum adds each component by itself.
+        """Whether the sum adds each component by itself, and the product distributes over that.
 
-        Then a term that happens to be zero is a term like any other: the sum is linear, so what flows to a term depends
-        on no value, and only a step that is absent or forbidden takes no part.
+        Then a term that happens to be zero is a term like any other: sum and product are linear in it, so what flows to a
+        term depends on none of the terms, and only a step that is absent or forbidden takes no part.
         """
-        if self.sum is None or not all(is_const(z, 0) for z in self.zero):
+        if self.sum is None or "distributive" not in self.laws or not all(is_const(z, 0) for z in self.zero):
             return False
         return all(s.op == "reduce_sum" and s.args[0] is x for s, x in zip(self.sum, self.terms))
 
@@ -297,6 +298,7 @@ def _trace(s: Semiring) -> Trace:
         fold = _nodes(s.sum(pack(pairs), p), kinds, "sum")
     return Trace(
         kinds=kinds,
+        laws=tuple(s.laws),
         w=w,
         a=a,
         b=b,
