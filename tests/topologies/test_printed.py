@@ -23,4 +23,4 @@ def presets(module):
 @pytest.mark.parametrize("name", [n for module in MODULES for n in presets(module)])
 def test_each_prints_its_recurrence_and_names_its_source(name):
     text = getattr(dp.topologies, name).__doc__
-    assert name == "step_pattern" or f">>> print({name}(" in text and "total = sum of" in text and "Source:" in text
+    assert name == "step_pattern" or (f">>> print({name}(" in text and "total = sum of" in text and "Source:" in text)
