@@ -21,7 +21,7 @@ sqeuclidean(x, y) + 0.5 * cosine(x, y)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class Atom:
     inputs: dict[str, Any]  # argument -> its array: first the one along the rows, then the one along the columns
     names: tuple[str, str]  # under which their gradients are asked for
     options: Mapping[str, Any] = field(default_factory=dict)
+    own: tuple[Callable, Callable | None] | None = None  # make and back, of a kind that the library does not know
 
     def __post_init__(self):
         names = tuple(self.names) if isinstance(self.names, (tuple, list)) else ()
@@ -179,3 +180,48 @@ def bce(x, y, *, logits: bool = False, names: tuple[str, str] = ("x", "y")) -> S
         Under which ``result.grad`` knows `x` and `y`.
     """
     return _atom("bce", {"x": x, "y": y}, names, logits=bool(logits))
+
+
+def own(
+    x,
+    y,
+    make: Callable,
+    back: Callable | None = None,
+    *,
+    kind: str = "own",
+    names: tuple[str, str] = ("x", "y"),
+) -> Source:
+    """A cost of your own between the frames of two series, usable wherever the others are.
+
+    Parameters
+    ----------
+    x : (N, D) or (B, N, D) float
+    y : (M, D) or (B, M, D) float
+    make : f(x, y)
+        The (N, M) costs of one item, from float64 arrays (N, D) and (M, D) cut to its lengths; +inf forbids.
+    back : f(flow, x, y), optional
+        What flows to x, (N, D), and to y, (M, D), from the (N, M) flow to the costs: the transpose of the derivative.
+        Without it the arrays have no gradient.
+    kind : str
+        What messages call it.
+    names : pair of str
+        Under which ``result.grad`` knows `x` and `y`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dpsemiring as dp
+    >>> def make(x, y):
+    ...     return np.abs(x[:, None] - y).sum(axis=2)
+    >>> def back(flow, x, y):
+    ...     sign = flow[:, :, None] * np.sign(x[:, None] - y)
+    ...     return sign.sum(axis=1), -sign.sum(axis=0)
+    >>> cityblock = own([[0.0], [3.0]], [[1.0], [1.0]], make, back, kind="cityblock")
+    >>> result = dp.compile(dp.topologies.dtw(), dp.Tropical, engine="reference")(cityblock)
+    >>> float(result.total), result.grad("x").tolist()
+    (3.0, [[-1.0], [1.0]])
+    """
+    for name, function in (("make", make), ("back", back)):
+        if not callable(function) and (name == "make" or function is not None):
+            raise TypeError(f"{kind}: {name} is a function of arrays, found {type(function).__name__}")
+    return Source(((1.0, Atom(kind, {"x": x, "y": y}, names, own=(make, back))),))

@@ -28,7 +28,7 @@ class Kind:
     """How a cost is made from its two inputs, what flows back to them (None to labels), and what they may hold."""
 
     make: Callable[..., np.ndarray]
-    back: Callable[..., tuple]
+    back: Callable[..., tuple] | None
     second: str = "features"  # or "labels", or "either": whole numbers are labels then
     limits: Callable[..., tuple] = lambda: (None, None)
 

@@ -8,14 +8,15 @@ import numpy as np
 
 from dpsemiring.declare.costs import Atom, Source
 from dpsemiring.run.arrays import plain_array, real_array
-from dpsemiring.run.local_costs import KINDS
+from dpsemiring.run.local_costs import KINDS, Kind
 
 
 class BoundAtom:
     """An atom whose arrays are checked: `arrays` are (B or 1, N, ...) and (B or 1, M, ...)."""
 
     def __init__(self, plane: str, scale: float, atom: Atom):
-        self.what, self.scale, self.atom, self.kind = f"plane {plane!r}: {atom.kind}", scale, atom, KINDS[atom.kind]
+        self.what, self.scale, self.atom = f"plane {plane!r}: {atom.kind}", scale, atom
+        self.kind = KINDS[atom.kind] if atom.own is None else Kind(*atom.own)
         self.arguments = tuple(atom.inputs)
         x, y = (plain_array(f"{self.what}: {name}", value) for name, value in atom.inputs.items())
         floats = [a.dtype for a in (x, y) if a.dtype.kind == "f"]
@@ -92,11 +93,15 @@ class BoundAtom:
         """The scaled (n, m) costs of one item; an infinity forbids, whatever its sign, where the scale is 0."""
         x, y = self.item(b, n, m)
         self.check(b, x, y)
-        value = self.kind.make(x, y, **self.atom.options)
+        value = np.asarray(self.kind.make(x, y, **self.atom.options))
+        if value.shape != (n, m):
+            raise ValueError(f"{self.what}: make gives an array {value.shape}; the costs ({n}, {m}) of one item are expected")
         return self.scale * value if self.scale else np.where(np.isinf(value), forbid, 0.0 * value)
 
     def back(self, place: int, flow: np.ndarray, lengths) -> np.ndarray:
         """What flows to the input at that place, in its own shape, from (B, N, M) flows at the cost."""
+        if self.kind.back is None:
+            raise ValueError(f"grad: {self.atom.names[place]!r} has no gradient, since {self.atom.kind} was given no back=")
         out = np.zeros(self.arrays[place].shape, flow.dtype if self.takes_labels else np.float64)
         for b, (n, m) in enumerate(zip(*lengths)):
             x, y = self.item(b, n, m)

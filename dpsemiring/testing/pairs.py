@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -71,9 +72,11 @@ def read_source(source: Source, forbid: float) -> np.ndarray:
 def _read_atom(atom: Atom) -> np.ndarray:
     x, y = map(np.asarray, atom.inputs.values())
     axes = 1 if y.dtype.kind in "iu" and atom.kind in ("gather", "nll") else 2
+    if x.ndim == 2 and y.ndim == axes and atom.own is not None:
+        return np.array([[atom.own[0](a[None], b[None])[0, 0] for b in y] for a in x], float)
     if x.ndim == 2 and y.ndim == axes:
         return np.array([[DEFINITIONS[atom.kind](a, b, **atom.options) for b in y.tolist()] for a in x.tolist()])
     x, y = x if x.ndim == 3 else x[None], y if y.ndim > axes else y[None]
     batch = max(len(x), len(y))
     items = zip(np.broadcast_to(x, (batch, *x.shape[1:])), np.broadcast_to(y, (batch, *y.shape[1:])))
-    return np.array([_read_atom(Atom(atom.kind, dict(zip(atom.inputs, pair)), atom.names, atom.options)) for pair in items])
+    return np.array([_read_atom(replace(atom, inputs=dict(zip(atom.inputs, pair)))) for pair in items])

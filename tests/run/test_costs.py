@@ -295,3 +295,46 @@ def test_against_torch():
 
 def test_the_examples_of_the_docstrings():
     assert doctest.testmod(costs).attempted > 0 and doctest.testmod(costs).failed == 0
+
+
+# --- a cost of the user's own -----------------------------------------------------------------------
+
+
+def cityblock(x, y):
+    return np.abs(x[:, None] - y).sum(axis=2)
+
+
+def cityblock_back(flow, x, y):
+    sign = flow[:, :, None] * np.sign(x[:, None] - y)
+    return sign.sum(axis=1), -sign.sum(axis=0)
+
+
+def test_a_cost_of_ones_own():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 5, 3)), rng.random((2, 4, 3))
+    x[1, 3:], y[1, 2:] = np.nan, np.nan
+    lengths = np.array([5, 3]), np.array([4, 2])
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.5), engine="reference")
+    result = solver(2.0 * dp.costs.own(x, y, cityblock, cityblock_back), lengths)
+    for b, (n, m) in enumerate(zip(*lengths)):
+        assert result.total[b] == solver(2.0 * cityblock(x[b, :n], y[b, :m])).total
+        np.testing.assert_array_equal(
+            result.grad("x")[b, :n], 2.0 * cityblock_back(result.marginals[b, :n, :m], x[b, :n], y[b, :m])[0]
+        )
+    item = dp.costs.own(x[0], y[0], cityblock)
+    assert np.isclose(dp.testing.global_total(dp.topologies.dtw(), dp.Tropical, item), solver_total(item))
+
+
+def solver_total(cost):
+    return dp.compile(dp.topologies.dtw(), dp.Tropical, engine="reference")(cost).total
+
+
+def test_what_a_cost_of_ones_own_must_be():
+    x, y = np.zeros((3, 1)), np.zeros((2, 1))
+    with pytest.raises(TypeError, match="cityblock: make is a function of arrays, found str"):
+        dp.costs.own(x, y, "cityblock", kind="cityblock")
+    with pytest.raises(ValueError, match=r"make gives an array \(2, 3\); the costs \(3, 2\) of one item are expected"):
+        solver_total(dp.costs.own(x, y, lambda x, y: cityblock(y, x)))
+    result = dp.compile(dp.topologies.dtw(), dp.Softmin(), engine="reference")(dp.costs.own(x, y, cityblock))
+    with pytest.raises(ValueError, match="'x' has no gradient, since own was given no back="):
+        result.grad("x")
