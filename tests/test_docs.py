@@ -3,8 +3,10 @@
 A document's blocks are either sessions (``>>>``), which print what they say, or plain Python, run in order in one name space.
 """
 
+import ast
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 from pathlib import Path
@@ -19,7 +21,8 @@ def blocks(path):
     return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
 
 
-DOCS = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
+ROOT = Path(__file__).parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 SESSIONS = [path for path in DOCS if ">>> " in path.read_text(encoding="utf-8")]
 PLAIN = [path for path in DOCS if path not in SESSIONS and blocks(path)]
 MODULES = [m.name for m in pkgutil.walk_packages(dp.__path__, "dpsemiring.")]
@@ -58,3 +61,16 @@ def test_every_check_has_its_document():
 def test_a_modules_examples_run(name):
     failed, _ = doctest.testmod(importlib.import_module(name))
     assert not failed
+
+
+def body_lines(function):
+    """Lines of a function's body, without its docstring."""
+    tree = ast.parse(inspect.getsource(function)).body[0]
+    body = tree.body[isinstance(tree.body[0], ast.Expr) :]
+    return body[-1].end_lineno - body[0].lineno + 1
+
+
+def test_the_table_of_methods_is_complete_and_counts_right():
+    rows = re.findall(r"(?m)^\| (`[^|]*`) \| ([\d, ]+) \|", (ROOT / "docs" / "methods.md").read_text(encoding="utf-8"))
+    counted = {n: int(c) for names, counts in rows for n, c in zip(re.findall(r"`(\w+)`", names), counts.split(","))}
+    assert counted == {name: body_lines(getattr(dp.topologies, name)) for name in dp.topologies.__all__}
