@@ -20,6 +20,7 @@ from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.step import Step, Term
 from dpsemiring.declare.topology import Topology
+from dpsemiring.declare.window import Window
 from dpsemiring.testing import samples
 from dpsemiring.testing.problems import Problem, random_param, roles
 from dpsemiring.testing.reading import declared_params, main_plane
@@ -99,6 +100,19 @@ def topologies(draw, params: bool = True, max_states: int = 3, max_steps: int = 
         assume(False)
     assume(made.planes())
     return made
+
+
+@composite
+def windows(draw, rows: int) -> Window:
+    """Bands, parallelograms and ranges of columns for lattices of so many rows. Some exclude every path."""
+    kind = draw(st.sampled_from(["band", "parallelogram", "ranges"]))
+    if kind == "band":
+        return Window.sakoe_chiba(draw(st.sampled_from([0.0, 0.5, 1.0, 1.75, 2.0, 3.5])))
+    if kind == "parallelogram":
+        return Window.itakura(draw(st.sampled_from([1.0, 1.5, 2.0, 3.0, 5.0])))
+    columns = st.lists(st.integers(-1, 3), min_size=rows, max_size=rows)
+    lo = draw(columns)
+    return Window.ranges(lo, [a + draw(st.integers(0, 4)) for a in lo])
 
 
 def semirings(associative: bool | None = None, derivative: bool | None = None) -> SearchStrategy[Semiring]:

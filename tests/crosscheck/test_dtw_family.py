@@ -273,3 +273,15 @@ def test_ddtw_gives_a_gradient_where_there_is_no_path():
     assert total == inf and np.abs(gradient).sum() > 0.0
     mine = solve(dp.topologies.rigid(), cost, dp.Softmin(0.4))
     assert mine.total == inf and not mine.marginals.any()
+
+
+@pytest.mark.parametrize("gamma", [0.1, 1.0, 10.0])
+def test_soft_dtw(gamma):
+    """The reference implementation of Blondel; it has to be compiled where it is installed."""
+    peer = pytest.importorskip("sdtw")
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(gamma), engine="reference")
+    for shape in ((6, 6), (5, 9), (1, 4)):
+        cost = np.random.default_rng(shape).random(shape)
+        theirs, mine = peer.SoftDTW(cost, gamma=gamma), solver(cost)
+        assert mine.total == pytest.approx(theirs.compute(), rel=1e-12)
+        np.testing.assert_allclose(mine.marginals, theirs.grad(), atol=1e-12)

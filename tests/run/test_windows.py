@@ -3,9 +3,12 @@
 import cuda_cases as cases
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import dpsemiring as dp
 from dpsemiring.run.windows import row_ranges
+from dpsemiring.testing import count_paths, random_problem, recursive_gradients, strategies
 from dpsemiring.testing.lattice import unroll
 
 Step, Term, Param, Window = dp.Step, dp.Term, dp.Param, dp.Window
@@ -149,6 +152,26 @@ def test_each_item_has_the_window_of_its_own_lengths():
         one = solver(cost[b, : n[b], : m[b]], params={"radius": radius[b : b + 1]})
         assert one.total == batch.total[b]
         np.testing.assert_array_equal(one.marginals, batch.marginals[b, : n[b], : m[b]])
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), semiring=st.sampled_from([SOFTMIN, dp.Tropical, dp.Counting, dp.Sparsemin(0.7)]))
+def test_random_topologies_in_random_windows(data, semiring):
+    """The solver gives the witness's number, or says that there is no path when there is none."""
+    topology = data.draw(strategies.topologies(max_states=2, max_steps=4))
+    shape = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    topology = with_window(topology, data.draw(strategies.windows(shape[0] + topology.extra[0])))
+    problem = random_problem(np.random.default_rng(data.draw(st.integers(0, 99))), topology, semiring, shape, "holes")
+    try:
+        result = dp.compile(topology, semiring, engine="reference")(*problem.arguments)
+    except ValueError as error:
+        assert "excludes every path" in str(error)
+        assert count_paths(topology, *problem.arguments, forbid=semiring.forbid) == 0
+        return
+    assert np.isclose(result.total, dp.testing.recursive_total(topology, semiring, *problem.arguments), rtol=1e-10)
+    if semiring.derivative:
+        wanted = recursive_gradients(topology, semiring, *problem.arguments)
+        np.testing.assert_allclose(result.occupancy, wanted.occupancy, atol=1e-10)
 
 
 # --- what it costs ----------------------------------------------------------------------------------
