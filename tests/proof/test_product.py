@@ -19,13 +19,14 @@ from dpsemiring.testing import (
     random_problem,
     recursive_gradients,
     recursive_outputs,
+    recursive_values,
     samples,
 )
 from dpsemiring.testing.problems import HAVE_DERIVATIVE, Problem, as_float, roles
 
 ENGINES = ("reference", "cpu", "cuda")
 REALS = ("float64", "float32")
-ENUMERATED = 3000  # paths of one item, at most
+ENUMERATED = 1000  # paths of one item, at most
 
 
 def cover():
@@ -92,14 +93,16 @@ def compare(topology, semiring, item, result, b, tolerance):
         outputs, gradients = global_outputs, global_gradients
     for name, wanted in outputs(topology, semiring, *item.arguments).items():
         close(result.outputs[name][b], wanted, tolerance, name)
+    for (n, m, state), wanted in recursive_values(topology, semiring, *item.arguments).items():
+        found = result.accumulated_cost[b, n, m]
+        close(found[topology.states.index(state)] if topology.states else found, wanted, tolerance, "accumulated_cost")
     if not semiring.derivative:
         return count
     wanted = gradients(topology, semiring, *item.arguments)
-    n, m = (slice(size) for size in wanted.occupancy.shape)
-    close(result.occupancy[b, n, m], wanted.occupancy, tolerance, "occupancy")
+    close_padded(result.occupancy[b], wanted.occupancy, tolerance, "occupancy")
     planes = result.marginals if isinstance(result.marginals, dict) else {topology.planes()[0]: result.marginals}
     for name, flow in wanted.planes.items():
-        close(planes[name][b, : flow.shape[0], : flow.shape[1]], flow, tolerance, f"marginals {name}")
+        close_padded(planes[name][b], flow, tolerance, f"marginals {name}")
     for name, role in roles(topology, semiring).items():
         param = result._solver.params[name]
         if role in HAVE_DERIVATIVE and "b" in param.axes:  # others are summed over the batch
@@ -107,6 +110,13 @@ def compare(topology, semiring, item, result, b, tolerance):
             found = result.grad(name)[b]
             close(found[tuple(slice(s) for s in flow.shape)], flow, tolerance, f"grad {name}")
     return count
+
+
+def close_padded(found, wanted, tolerance, name):
+    """Equal where the item is, exactly 0 beyond it."""
+    n, m = wanted.shape
+    close(found[:n, :m], wanted, tolerance, name)
+    assert not found[n:].any() and not found[:, m:].any(), name
 
 
 def close(found, wanted, tolerance, name):

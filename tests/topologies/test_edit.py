@@ -1,4 +1,4 @@
-"""Edit distances and gaps: brute force, gradients, textbook numbers, and what one declaration says about another."""
+"""Edit distances and gaps: textbook numbers, and what one declaration says about another."""
 
 import itertools
 import math
@@ -8,31 +8,12 @@ import pytest
 
 import dpsemiring as dp
 from dpsemiring.testing import (
-    assert_global_equals_recursive,
-    assert_gradients,
     global_total,
-    random_problem,
     recursive_total,
 )
 
 T = dp.topologies
 SEMI = {"ends": "semi-global"}
-PRESETS = {
-    "edit_distance": T.edit_distance(),
-    "edit_distance_learned": T.edit_distance(dp.Param("deletion", axes="bn"), dp.Param("insertion", axes="bm"), dp.Param("w")),
-    "needleman_wunsch": T.needleman_wunsch(),
-    "smith_waterman": T.smith_waterman(),
-    "affine_gap_local": T.affine_gap(ends="local"),
-    "affine_gap_semi_global": T.affine_gap(**SEMI),
-    "affine_gap_one_side": T.affine_gap(deletion="deletion", insertion="insertion", free_begin=(1,), free_end=(), **SEMI),
-}
-SEMIRINGS = {
-    "Tropical": dp.Tropical,
-    "Softmin": dp.Softmin(0.5),
-    "Counting": dp.Counting,
-    "MaxPlus": dp.MaxPlus,
-    "Log": dp.Log,
-}
 
 
 def solve(topology, cost, semiring=dp.Tropical, **params):
@@ -45,27 +26,6 @@ def differ(a, b):
 
 def scores(a, b, match, mismatch):
     return np.array([[match if x == y else mismatch for y in b] for x in a], float).reshape(len(a), len(b))
-
-
-@pytest.mark.parametrize("semiring", SEMIRINGS)
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_sum_over_all_paths_is_the_recursion(preset, semiring):
-    assert_global_equals_recursive(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
-
-
-@pytest.mark.parametrize("semiring", ["Softmin", "MaxPlus"])
-@pytest.mark.parametrize("preset", PRESETS)
-def test_gradients_of_every_param(preset, semiring):
-    assert_gradients(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
-
-
-@pytest.mark.parametrize("preset", ["smith_waterman", "affine_gap_semi_global"])
-def test_the_compiled_engine(preset):
-    topology, semiring = PRESETS[preset], dp.Softmin(0.5)
-    problem = random_problem(np.random.default_rng(0), topology, semiring, (6, 5), "holes", batch=3)
-    found, wanted = (dp.compile(topology, semiring, engine=e)(*problem.arguments) for e in ("cpu", "reference"))
-    np.testing.assert_allclose(found.total, wanted.total, rtol=1e-12)
-    np.testing.assert_allclose(found.marginals, wanted.marginals, rtol=1e-10, atol=1e-14)
 
 
 # --- edit distance -----------------------------------------------------------------------------------------------------
@@ -164,11 +124,10 @@ def test_a_long_gap_pays_once_for_its_opening():
     assert solve(T.needleman_wunsch(gap=-3.0), cost, dp.MaxPlus).total == 4 * 2 - 3 * 3
 
 
-@pytest.mark.parametrize("semiring", ["MaxPlus", "Log", "Softmin"])
+@pytest.mark.parametrize("semiring", [dp.MaxPlus, dp.Log, dp.Softmin(0.5)], ids=lambda s: s.name)
 @pytest.mark.parametrize("ends, linear", [("global", T.needleman_wunsch), ("local", T.smith_waterman)])
 def test_equal_gaps_are_the_linear_gap(ends, linear, semiring):
     """Path by path, so under every sum."""
-    semiring = SEMIRINGS[semiring]
     sign = -1.0 if semiring.forbid < 0 else 1.0
     for seed in range(3):
         cost = np.random.default_rng(seed).normal(size=(3, 4))

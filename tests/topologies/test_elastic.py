@@ -1,4 +1,4 @@
-"""Elastic measures against their published recurrences, written out cell by cell; brute force; gradients; metric laws."""
+"""Elastic measures against their published recurrences, written out cell by cell; metric laws."""
 
 import itertools
 import json
@@ -9,41 +9,9 @@ import numpy as np
 import pytest
 
 import dpsemiring as dp
-from dpsemiring.testing import assert_global_equals_recursive, assert_gradients, random_problem
 
 T = dp.topologies
-PRESETS = {"wdtw": T.wdtw(), "erp": T.erp(), "edr": T.edr(), "lcss": T.lcss(), "msm": T.msm(), "twe": T.twe()}
-SEMIRINGS = {
-    "Tropical": dp.Tropical,
-    "Softmin": dp.Softmin(0.5),
-    "Counting": dp.Counting,
-    "MaxPlus": dp.MaxPlus,
-    "Log": dp.Log,
-}
 SHAPES = [(1, 1), (1, 4), (4, 1), (2, 3), (6, 6), (7, 4), (4, 7)]
-
-
-@pytest.mark.parametrize("semiring", SEMIRINGS)
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_sum_over_all_paths_is_the_recursion(preset, semiring):
-    assert_global_equals_recursive(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
-
-
-@pytest.mark.parametrize("semiring", ["Softmin", "MaxPlus"])
-@pytest.mark.parametrize("preset", PRESETS)
-def test_gradients_of_every_param(preset, semiring):
-    assert_gradients(PRESETS[preset], SEMIRINGS[semiring], engine="reference")
-
-
-@pytest.mark.parametrize("preset", ["msm", "twe"])
-def test_the_compiled_engine(preset):
-    topology, semiring = PRESETS[preset], dp.Softmin(0.5)
-    problem = random_problem(np.random.default_rng(0), topology, semiring, (6, 5), "holes", batch=3)
-    found, wanted = (dp.compile(topology, semiring, engine=e)(*problem.arguments) for e in ("cpu", "reference"))
-    np.testing.assert_allclose(found.total, wanted.total, rtol=1e-12)
-    for plane in topology.planes():
-        mine, theirs = (r.marginals[plane] if isinstance(r.marginals, dict) else r.marginals for r in (found, wanted))
-        np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)
 
 
 # --- what the docstrings say: from two series to a call -----------------------------------------------------------------
