@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """One path through a lattice of L cells.
+    """One path through a lattice of L cells. As an array, and in a loop, it is its cells.
 
     Attributes
     ----------
@@ -30,6 +30,15 @@ class Path:
 
     def __len__(self):
         return len(self.cells)
+
+    def __iter__(self):
+        return iter(self.cells)
+
+    def __getitem__(self, index):
+        return self.cells[index]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.cells, dtype=dtype, copy=copy)
 
     def __repr__(self):
         return f"Path({len(self)} cells, total={self.total:g})"

@@ -249,3 +249,8 @@ def test_without_a_path_or_with_a_nan():
     result = dp.compile(DTW, dp.KBest(2), engine="reference")(cost)
     assert result.paths == [[], []]
     assert [p.shape for p in result.path] == [(0, 2), (0, 2)]
+
+
+def test_a_path_is_an_array_of_its_cells():
+    (path,) = dp.compile(dp.topologies.dtw(), dp.KBest(2), engine="reference")([[1.0]]).paths
+    assert np.asarray(path).tolist() == [[0, 0]] == [cell.tolist() for cell in path] and path[0].tolist() == [0, 0]
