@@ -74,3 +74,16 @@ def test_the_table_of_methods_is_complete_and_counts_right():
     rows = re.findall(r"(?m)^\| (`[^|]*`) \| ([\d, ]+) \|", (ROOT / "docs" / "methods.md").read_text(encoding="utf-8"))
     counted = {n: int(c) for names, counts in rows for n, c in zip(re.findall(r"`(\w+)`", names), counts.split(","))}
     assert counted == {name: body_lines(getattr(dp.topologies, name)) for name in dp.topologies.__all__}
+
+
+def test_the_table_of_planes_and_params_is_right():
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| ((?:`\w+`(?:, )?)+) \| ([^|]*) \|([^|]*)\|$", text)
+    said = {n: (p, q) for names, p, q in rows for n in re.findall(r"`(\w+)`", names)}
+    assert len(said) >= 11
+    for name, (planes, params) in said.items():
+        topology = getattr(dp.topologies, name)(*((3,) if name == "hmm" else ()))
+        assert list(topology.planes()) == re.findall(r"(?:^|, )(\w+)(?=$|,| \(|:)", re.sub(r"`[^`]*`", "", planes)), name
+        assert {p.name: p.axes for p in topology.params()} == {
+            n: a for n, a in re.findall(r"(\w+)(?: \((\w*)[^)]*\))?", re.sub(r": .*", "", params)) if n
+        }, name

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from dpsemiring.algebra import ops
+from dpsemiring.algebra.arrays import evaluate
 from dpsemiring.algebra.builtins import GENERALISED, plus
 from dpsemiring.algebra.derive import vjp
 from dpsemiring.algebra.expr import Node, const, substitute, var
 from dpsemiring.algebra.numbers import Numbers
-from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.algebra.semiring import Parameters, Semiring
 
 BISECTIONS, NEWTON = 10, 3
 
@@ -84,7 +87,26 @@ def regularised(
         (alone,) = Numbers(made).sum([(0.0,)])
         if not abs(alone) <= 1e-9:
             raise ValueError(f"regularised {name!r}: omega(1) is {alone:g}; subtract it from omega, it must be 0")
+        _check_slope(made, omega, inverse)
     return made
+
+
+def _check_slope(made: Semiring, omega, inverse) -> None:
+    """Refuse an omega that is not convex, or an inverse that is not the inverse of its derivative, on a sample."""
+    q, p = var("q"), Parameters(made.name, {n: const(float(v)) for n, v in made.params.items()})
+    values = {q: np.linspace(0.05, 0.95, 19)}
+    slope = _derivative(omega, p)(q)
+    slopes = np.broadcast_to(evaluate([slope], values)[0], 19)
+    if not (np.diff(slopes) >= -1e-9).all():
+        raise ValueError(f"regularised {made.name!r}: omega is not convex, its derivative falls somewhere between 0 and 1")
+    if inverse is not None:
+        found = np.broadcast_to(evaluate([inverse(slope, p)], values)[0], 19)
+        worst = int(np.argmax(np.abs(found - values[q])))
+        if not np.abs(found - values[q])[worst] <= 1e-6:
+            raise ValueError(
+                f"regularised {made.name!r}: inverse is not the inverse of omega': at q = {values[q][worst]:.2f} the derivative "
+                f"is {slopes[worst]:g}, for which inverse gives {found[worst]:g}"
+            )
 
 
 def _weights(x: Node, omega, inverse, p) -> Node:

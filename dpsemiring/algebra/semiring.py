@@ -226,6 +226,9 @@ class Semiring:
         if isinstance(value, (int, float)) and name in self.positive and not (0 < value < math.inf):
             raise ValueError(f"{self.name}: {name} must be finite and > 0, found {value!r}")
 
+    def __call__(self, *_, **__):
+        raise TypeError(f"{self.name} is a semiring already and takes no parameters: pass it as it is, without brackets")
+
     def has(self, law: str) -> bool:
         """Whether the semiring states that it keeps the law."""
         return law in self.laws

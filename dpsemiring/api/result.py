@@ -174,8 +174,9 @@ class Result:
             return [paths[0][0] if paths else np.zeros((0, 4), np.int64) for paths in self._ranked]
         if semiring.trace.selects is None:
             raise TypeError(
-                f"path: the sum of {semiring.name} takes no single candidate, so there is no one best path; "
-                "compile the same topology with dp.Tropical, look at result.occupancy, or draw paths with result.sample"
+                f"path: the sum of {semiring.name} takes no single candidate, so there is no one best path; compile the same "
+                f"topology with {'dp.Tropical' if semiring.forbid > 0 else 'dp.MaxPlus'}, look at result.occupancy, or draw "
+                "paths with result.sample"
             )
         ends, chosen = self._run.ends, self._total.chosen
         items = np.arange(self._problem.batch)

@@ -24,7 +24,7 @@ class _Place:
                     f"{what}: {axis} is a whole number (negative: counted from the item's own length) or None (every "
                     f"index), found {index!r}"
                 )
-        terms = tuple(self.terms)
+        terms = (self.terms,) if isinstance(self.terms, Term) else tuple(self.terms)
         for t in terms:
             if not isinstance(t, Term):
                 raise TypeError(f"{what}: terms are dp.Term objects, found {type(t).__name__}: {t!r}")

@@ -71,6 +71,11 @@ class Source:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor):
+        if isinstance(divisor, bool) or not is_real(divisor) or float(divisor) == 0.0:
+            return NotImplemented
+        return self * (1.0 / float(divisor))
+
     def __neg__(self):
         return self * -1.0
 

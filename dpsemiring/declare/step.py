@@ -100,7 +100,7 @@ class Step:
             raise ValueError(f"{what}: a step within one cell must state its terms; terms=() pays nothing but the penalty")
         if terms is None:
             terms = (Term(weight=1.0 if weight is None else number(weight, f"{what}: weight", allow_infinite=False)),)
-        terms = tuple(terms)
+        terms = (terms,) if isinstance(terms, Term) else tuple(terms)
         for t in terms:
             if not isinstance(t, Term):
                 raise TypeError(f"{what}: terms are dp.Term objects, found {type(t).__name__}: {t!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Differs, Entry, Param
@@ -60,7 +60,8 @@ class Topology:
         states: Sequence[str] | None = None,
         extra: tuple[int, int] = (0, 0),
     ):
-        given = dict(steps=tuple(steps), boundary=boundary, window=window, states=states, extra=tuple(extra))
+        steps = (steps,) if isinstance(steps, Step) else tuple(steps)
+        given = dict(steps=steps, boundary=boundary, window=window, states=states, extra=tuple(extra))
         for name, value in given.items():
             object.__setattr__(self, name, value)
         for s in self.steps:
@@ -144,6 +145,16 @@ class Topology:
             order.append(ready[0])
             waiting.remove(ready[0])
         return tuple(order)
+
+    def replace(self, **changes) -> Topology:
+        """The same with other `steps`, `boundary`, `window`, `states` or `extra`.
+
+        >>> from dpsemiring.declare.window import Window
+        >>> banded = Topology([Step(1, 1)]).replace(window=Window.sakoe_chiba(2))
+        >>> print(banded.window)
+        |m - n (cols-1)/(rows-1)| <= 2
+        """
+        return replace(self, **changes)
 
     def payers(self) -> Iterator[Step | Start | End]:
         """All that pays: steps, starts and ends."""

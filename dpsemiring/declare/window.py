@@ -128,6 +128,10 @@ class Ranges(Window):
     def __post_init__(self):
         for name in ("lo", "hi"):
             object.__setattr__(self, name, _column(getattr(self, name), f"Window.ranges: {name}"))
+        if isinstance(self.lo, tuple) and isinstance(self.hi, tuple) and len(self.lo) != len(self.hi):
+            raise ValueError(
+                f"Window.ranges: lo has {len(self.lo)} rows and hi {len(self.hi)}; one number for each row is expected"
+            )
 
     def numbers(self):
         yield from (self.lo, self.hi)
@@ -155,9 +159,7 @@ def _column(value, what):
             raise ValueError(f"{what}: Param {value.name!r} has the axes {value.axes!r}; 'n' or 'bn' and no shape are expected")
         return value
     try:
-        if hasattr(value, "__index__"):
-            return index(value)
-        return tuple(index(v) for v in value)
+        return tuple(index(v) for v in value) if hasattr(value, "__len__") else index(value)
     except TypeError:
         raise TypeError(f"{what} is a whole number, a sequence with one for each row, or a dp.Param, found {value!r}") from None
 

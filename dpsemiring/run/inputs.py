@@ -148,6 +148,10 @@ def _lengths(lengths, shape, batched, extra):
     if lengths is None:
         pair = (shape[1], shape[2])
     else:
+        if isinstance(lengths, Mapping):
+            raise ValueError("lengths is a pair (n, m), found a dict; parameters are passed by name: params={...}")
+        if not isinstance(lengths, tuple) and np.shape(lengths) == (2, 2):
+            raise ValueError("lengths of the shape (2, 2) may mean two things; pass a tuple: (all along n, all along m)")
         try:
             pair = tuple(lengths)
         except TypeError:
@@ -183,8 +187,9 @@ def _given(declared, params, shape, batched, extra):
         known = f"those declared are {', '.join(declared)}" if declared else "none is declared"
         raise ValueError(f"params: unknown parameter {unknown[0]!r}; {known}")
     if missing:
-        p = declared[missing[0]]
-        raise ValueError(f"params: {missing[0]!r} is missing; pass params={{{missing[0]!r}: {_wanted(p, shape, extra)}}}")
+        wanted = ", ".join(f"{n!r}: {_wanted(declared[n], shape, extra)}" for n in missing)
+        verb = "is" if len(missing) == 1 else "are"
+        raise ValueError(f"params: {', '.join(map(repr, missing))} {verb} missing; pass params={{{wanted}}}")
     return {name: _value(declared[name], value, shape, batched, extra) for name, value in params.items()}
 
 

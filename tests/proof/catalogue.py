@@ -9,15 +9,11 @@ t, Param, Window = dp.topologies, dp.Param, dp.Window
 BATCH_GAMMA = Param("gamma", axes="b")
 
 
-def windowed(topology, window):
-    return dp.Topology(topology.steps, topology.boundary, window, topology.states, topology.extra)
-
-
 # name -> (topology, the longest lengths). A family has members that differ in kind: productions, weights, boundaries
 PRESETS = {
     "dtw": (t.dtw(), (4, 4)),
-    "dtw in a band": (windowed(t.dtw(), Window.sakoe_chiba(2.5)), (6, 6)),
-    "dtw in a parallelogram": (windowed(t.dtw(), Window.itakura(3)), (6, 6)),
+    "dtw in a band": (t.dtw().replace(window=Window.sakoe_chiba(2.5)), (6, 6)),
+    "dtw in a parallelogram": (t.dtw().replace(window=Window.itakura(3)), (6, 6)),
     "dtw_21": (t.dtw_21(), (6, 5)),
     "weighted_dtw": (t.weighted_dtw(1.5, Param("stay", axes="m"), Param("both", axes="bnm")), (4, 4)),
     "symmetric1": (t.symmetric1(), (3, 4)),

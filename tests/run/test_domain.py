@@ -222,7 +222,7 @@ def parameters_by_name(run):
     solve = run(WEIGHTED, dp.Tropical)
     refused(lambda: solve(C, params={"w": np.ones(3)}), r"params: 'p' is missing; pass params=\{'p': an array \(4,\)\}")
     refused(lambda: solve(C, params=WEIGHTS | {"v": 1.0}), "unknown parameter 'v'; those declared are w, p")
-    refused(lambda: solve(C), "is missing")
+    refused(lambda: solve(C), "are missing")
 
 
 def infinite_parameters(run):
@@ -251,7 +251,7 @@ def declarations(run):
 
 
 def a_window_without_a_path(run):
-    band = dp.Topology([dp.Step(1, 1), dp.Step(1, 0)], window=dp.Window.sakoe_chiba(1))
+    band = dp.Topology([dp.Step(1, 1), dp.Step(0, 1)], window=dp.Window.sakoe_chiba(0.5))
     refused(lambda: run(band, dp.Tropical)(np.zeros((4, 9))), "excludes every path of item 0, of 4 rows and 9 columns; widen it")
 
 

@@ -289,7 +289,7 @@ def test_an_interrupt_is_heard_between_items(threads, monkeypatch):
                 signal.raise_signal(signal.SIGINT)
         time.sleep(0.01)
 
-    items = SimpleNamespace(batch=50, n_len=np.full(50, 2), m_len=np.full(50, 2))
+    items = SimpleNamespace(batch=50, cells=np.full(50, 4))
     with pytest.raises(KeyboardInterrupt):
         engine._over_items(work, items)
     time.sleep(0.05)

@@ -17,10 +17,6 @@ RANGES = Window.ranges(Param("lo", axes="bn"), Param("hi", axes="bn"))
 SOFTMIN = dp.Softmin(0.7)
 
 
-def with_window(topology, window):
-    return dp.Topology(topology.steps, topology.boundary, window, topology.states, topology.extra)
-
-
 def two_one():
     """Terms that read other rows, a step over three of them, starts and ends along a line."""
     half = Step(2, 1, terms=[Term(at=(-1, 0), weight=0.5), Term()])
@@ -37,9 +33,9 @@ def local_gaps():
 
 
 WINDOWED = {
-    "dtw": lambda: with_window(dp.topologies.dtw(), RANGES),
+    "dtw": lambda: dp.topologies.dtw().replace(window=RANGES),
     "two_one": two_one,
-    "ctc": lambda: with_window(dp.topologies.ctc(), RANGES),
+    "ctc": lambda: dp.topologies.ctc().replace(window=RANGES),
     "local_gaps": local_gaps,
 }
 
@@ -110,7 +106,7 @@ def test_a_row_has_the_columns_of_the_definition(window, shape):
 
 
 def test_sequences_of_columns_are_one_for_each_row():
-    topology = with_window(dp.topologies.dtw(), Window.ranges([0, 0, 1], (2, 3, 3)))
+    topology = dp.topologies.dtw().replace(window=Window.ranges(np.array([0, 0, 1]), (2, 3, 3)))
     result = dp.compile(topology, dp.Counting, engine="reference")(np.zeros((3, 3)))
     assert result.accumulated_cost.tolist() == [[1, 1, 0], [1, 3, 4], [0, 4, 11]]
     with pytest.raises(ValueError, match="lo has 3 rows, the lattice 4"):
@@ -120,7 +116,7 @@ def test_sequences_of_columns_are_one_for_each_row():
 @pytest.mark.parametrize("window", [Window.sakoe_chiba(1.5), Window.itakura(2)], ids=str)
 @pytest.mark.parametrize("semiring", [SOFTMIN, dp.Sparsemin(0.7), dp.Tropical, dp.Counting], ids=str)
 def test_global_equals_recursive_in_a_window(window, semiring):
-    topology = with_window(dp.topologies.dtw(), window)
+    topology = dp.topologies.dtw().replace(window=window)
     rng = np.random.default_rng(4)
     for shape in ((5, 5), (4, 5), (3, 4)):
         cost = rng.random(shape)
@@ -135,7 +131,7 @@ def test_a_window_is_a_cost_of_infinity_outside():
     cost = rng.random((40, 70))
     n, m = np.indices(cost.shape)
     outside = np.abs(m - n * 69 / 39) > 6
-    inside = dp.compile(with_window(dp.topologies.dtw(), Window.sakoe_chiba(6)), SOFTMIN)(cost)
+    inside = dp.compile(dp.topologies.dtw().replace(window=Window.sakoe_chiba(6)), SOFTMIN)(cost)
     walled = dp.compile(dp.topologies.dtw(), SOFTMIN)(np.where(outside, np.inf, cost))
     assert np.isclose(inside.total, walled.total, rtol=1e-12)
     np.testing.assert_allclose(inside.marginals, walled.marginals, atol=1e-12)
@@ -143,7 +139,7 @@ def test_a_window_is_a_cost_of_infinity_outside():
 
 
 def test_each_item_has_the_window_of_its_own_lengths():
-    topology = with_window(dp.topologies.dtw(), Window.sakoe_chiba(Param("radius", axes="b")))
+    topology = dp.topologies.dtw().replace(window=Window.sakoe_chiba(Param("radius", axes="b")))
     solver = dp.compile(topology, SOFTMIN)
     rng = np.random.default_rng(6)
     cost, n, m, radius = rng.random((3, 50, 45)), np.array([50, 37, 20]), np.array([30, 45, 41]), np.array([3, 4.5, 40])
@@ -160,7 +156,7 @@ def test_random_topologies_in_random_windows(data, semiring):
     """The solver gives the witness's number, or says that there is no path when there is none."""
     topology = data.draw(strategies.topologies(max_states=2, max_steps=4))
     shape = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
-    topology = with_window(topology, data.draw(strategies.windows(shape[0] + topology.extra[0])))
+    topology = topology.replace(window=data.draw(strategies.windows(shape[0] + topology.extra[0])))
     problem = random_problem(np.random.default_rng(data.draw(st.integers(0, 99))), topology, semiring, shape, "holes")
     try:
         result = dp.compile(topology, semiring, engine="reference")(*problem.arguments)
@@ -178,7 +174,7 @@ def test_random_topologies_in_random_windows(data, semiring):
 
 
 def test_borders_are_as_wide_as_the_window():
-    topology = with_window(dp.topologies.dtw(), Window.sakoe_chiba(Param("radius")))
+    topology = dp.topologies.dtw().replace(window=Window.sakoe_chiba(Param("radius")))
     solver = dp.compile(topology, SOFTMIN)
     result = solver(np.zeros((400, 400)), params={"radius": 5})
     (border,) = result._run.kept
@@ -189,19 +185,20 @@ def test_borders_are_as_wide_as_the_window():
 
 
 def test_a_window_that_excludes_every_path_is_refused():
-    topology = with_window(dp.Topology([Step(1, 1), Step(1, 0)]), Window.sakoe_chiba(1))
+    topology = dp.Topology([Step(1, 1), Step(0, 1)]).replace(window=Window.sakoe_chiba(0.5))
     solver = dp.compile(topology, dp.Tropical, engine="reference")
     with pytest.raises(ValueError, match=r"excludes every path of item 0, of 4 rows and 9 columns; widen it"):
         solver(np.zeros((4, 9)))
     assert solver(np.full((4, 4), np.inf)).total == np.inf  # the costs exclude it, not the window
+    assert solver(np.zeros((9, 4))).total == np.inf  # the steps do
 
 
 def test_values_of_a_window_are_checked():
-    band = with_window(dp.topologies.dtw(), Window.sakoe_chiba(Param("radius")))
+    band = dp.topologies.dtw().replace(window=Window.sakoe_chiba(Param("radius")))
     for bad in (-1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match=r"params\['radius'\] is the window's radius, finite and >= 0"):
             dp.compile(band, SOFTMIN, engine="reference")(np.zeros((3, 3)), params={"radius": bad})
-    topology = with_window(dp.topologies.dtw(), RANGES)
+    topology = dp.topologies.dtw().replace(window=RANGES)
     with pytest.raises(TypeError, match=r"params\['lo'\] gives a window's columns: whole numbers are expected, found float64"):
         dp.compile(topology, SOFTMIN, engine="reference")(np.zeros((3, 3)), params={"lo": np.zeros((1, 3)), "hi": [[3, 3, 3]]})
     result = dp.compile(band, SOFTMIN, engine="reference")(np.zeros((3, 3)), params={"radius": 2})
@@ -216,6 +213,7 @@ def test_values_of_a_window_are_checked():
         (lambda: Window.sakoe_chiba("5"), TypeError, "radius is a number or a Param, found str"),
         (lambda: Window.sakoe_chiba(Param("r", axes="n")), ValueError, "one number for each item"),
         (lambda: Window.itakura(0.5), ValueError, "max_slope is finite and >= 1, found 0.5"),
+        (lambda: Window.ranges([0, 0], [1, 2, 3]), ValueError, "lo has 2 rows and hi 3"),
         (lambda: Window.ranges(0, 2.5), TypeError, "hi is a whole number, a sequence with one for each row, or a dp.Param"),
         (lambda: Window.ranges(Param("lo", axes="nm"), 3), ValueError, "'n' or 'bn' and no shape are expected"),
         (lambda: dp.Topology([Step(1, 1)], window=5), TypeError, r"window is a dp.Window, as in .*, found int: 5"),
@@ -227,6 +225,6 @@ def test_declarations_are_checked(make, error, message):
 
 
 def test_it_is_printed():
-    topology = with_window(dp.topologies.dtw(), Window.sakoe_chiba(3))
+    topology = dp.topologies.dtw().replace(window=Window.sakoe_chiba(3))
     assert str(topology).endswith("window: |m - n (cols-1)/(rows-1)| <= 3")
     assert "|m - n (cols-1)/(rows-1)| <= 3" in str(dp.compile(topology, dp.Tropical))
