@@ -125,7 +125,9 @@ Counting = Semiring(
     laws=LAWS,
     derivative=False,
 )
-"""The number of paths: every step that exists counts 1. Exact up to 2**53 in float64."""
+"""The number of paths: every step that exists counts 1. Exact up to 2**53 in float64, 2**24 in float32.
+
+Beyond 1e308, for float32 costs 3e38, it is +inf: 60 rows and columns have 1e44 DTW paths, so count in float64."""
 
 Boolean = Semiring(
     "Boolean",

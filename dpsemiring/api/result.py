@@ -73,7 +73,8 @@ class Result:
     def occupancy(self):
         """(N + x0, M + x1) or (B, N + x0, M + x1): d total / d a penalty for entering the cell, in any state.
 
-        Under a softmin the probability of visiting the cell, whatever the weights.
+        Under a softmin the probability of visiting the cell, whatever the weights; where (0, 0) steps visit it in several
+        states, the expected number of visits.
         """
         self._need_derivative("occupancy")
         return self._shaped(self._of_the_rest.occupancy)
