@@ -39,8 +39,14 @@ def _itakura(window, n, rows, cols, given):
     s = _item_value("max_slope", window.max_slope, given, least=1.0)
     long, wide = rows - 1, cols - 1
     along = np.maximum(long, 1)
-    lo = np.maximum(np.ceil(n * wide / (s * along)), np.ceil((wide * long - s * (long - n) * wide) / along))
-    hi = np.minimum(np.floor(s * n * wide / along), np.floor((s * wide * long - (long - n) * wide) / (s * along))) + 1
+
+    def between(n):
+        """The first and last column between the lines through the first corner."""
+        return np.ceil(n * wide / (s * along)), np.floor(s * n * wide / along)
+
+    # those through the last corner are the same seen from there: so rounding can cut off neither corner
+    (lo, hi), (before, after) = between(n), between(long - n)
+    lo, hi = np.maximum(lo, wide - after), np.minimum(hi, wide - before) + 1
     line = (long == 0) | (wide == 0)
     return np.where(line, 0, lo), np.where(line, cols, hi)
 

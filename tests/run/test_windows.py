@@ -181,6 +181,16 @@ def test_borders_are_as_wide_as_the_window():
     assert border.shape == (1, 13, 1, 1, 31 + 11)
 
 
+@pytest.mark.parametrize("slope", [1.0, 1.1, 1.2, 4 / 3, 1.7, 3.0])
+def test_an_itakura_window_keeps_both_corners_and_is_symmetric(slope):
+    for rows in range(2, 30):
+        for cols in range(2, 30):
+            lo, hi = row_ranges(Window.itakura(slope), np.array([rows]), np.array([cols]), rows, {})
+            assert lo[0, 0] == 0 < hi[0, 0] and lo[0, -1] < hi[0, -1] == cols, (rows, cols)
+            if (lo < hi).all():
+                assert np.array_equal(lo[0], cols - hi[0, ::-1])
+
+
 # --- what is refused --------------------------------------------------------------------------------
 
 
