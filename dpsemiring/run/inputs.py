@@ -167,12 +167,15 @@ def _lengths(lengths, shape, batched, extra):
         if value.shape not in ((), (batch,)):
             wanted = f"({batch},)" if batched else "()"
             raise ValueError(f"lengths: those along {name} have the shape {value.shape}; {wanted} is expected")
-        value = np.broadcast_to(value, (batch,)).astype(np.int64)
-        for b in np.flatnonzero((value < 0) | (value > padded)):
+        value = np.full(batch, value, np.int64)
+        least, most = (value.min(), value.max()) if batch else (1, 0)
+        if least < 0 or most > padded:
+            b = np.flatnonzero((value < 0) | (value > padded))[0]
             raise ValueError(f"lengths: item {b} has {value[b]} along {name}; 0 to {padded} (the array's size) is possible")
-        for b in np.flatnonzero(value + more < 1):
+        if least + more < 1:
+            b = np.argmin(value)
             raise ValueError(f"lengths: item {b} has length 0 along {name}, so that its lattice has no cell; leave it out")
-        out.append(np.ascontiguousarray(value))
+        out.append(value)
     return out
 
 

@@ -91,14 +91,13 @@ class CpuEngine:
 
     def __init__(self, recurrence: Recurrence):
         self.recurrence = recurrence
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[np.dtype, Plan] = {}
         self._kernels: dict[tuple, Callable] = {}
 
     def plan(self, real: np.dtype) -> Plan:
-        name = np.dtype(real).name
-        if name not in self._plans:
-            self._plans[name] = make_plan(self.recurrence, name)
-        return self._plans[name]
+        if real not in self._plans:
+            self._plans[real] = make_plan(self.recurrence, real.name)
+        return self._plans[real]
 
     def kernel(self, job: str, problem: Problem, wanted: Wanted | None = None) -> Callable:
         """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
