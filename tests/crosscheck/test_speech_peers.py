@@ -1,4 +1,4 @@
-"""CTC against torch, hidden Markov models against hmmlearn."""
+"""CTC against torch and ddtw, hidden Markov models against hmmlearn."""
 
 import math
 
@@ -111,3 +111,40 @@ def test_the_path_of_hmmlearn(seed):
     likelihood, path = theirs.decode(seen, algorithm="viterbi")
     assert result.total == pytest.approx(likelihood, rel=1e-10)
     assert result.path_states.tolist() == [f"s{k}" for k in path]
+
+
+# --- ddtw ------------------------------------------------------------------------------------------
+
+
+def ddtw_ctc(log_probs, labels):
+    """Total (its loss is divided by the number of labels) and gradient by ddtw, float64."""
+    torch, peer = pytest.importorskip("torch"), pytest.importorskip("ddtw")
+    X = torch.tensor(log_probs[None], dtype=torch.float64, requires_grad=True)
+    loss = peer.CTC(backend="torch", dtype_float=torch.float64)(X, torch.tensor([labels]))
+    loss.backward()
+    return float(loss.detach()) * len(labels), X.grad[0].numpy() * len(labels)
+
+
+def our_ctc(log_probs, labels):
+    return ours(log_probs[None], np.array([labels]), np.array([len(log_probs)]), np.array([len(labels)]))
+
+
+@pytest.mark.parametrize("labels", [[1], [1, 2], [2, 2], [1, 2, 1]])
+def test_the_ctc_of_ddtw(labels):
+    rng = np.random.default_rng(len(labels))
+    log_probs = np.log(rng.dirichlet(np.ones(4), size=6))
+    total, gradient = ddtw_ctc(log_probs, labels)
+    mine = our_ctc(log_probs, labels)
+    assert mine.total[0] == pytest.approx(total, rel=1e-9)
+    np.testing.assert_allclose(mine.grad("log_probs")[0], gradient, atol=1e-9)
+
+
+def test_ddtw_gives_a_number_where_a_repeated_label_does_not_fit():
+    """Its forbidden moves weigh 1e20: "1 1" in two frames costs that much, or 0 where the label is certain; there is no path."""
+    log_probs = np.log(np.random.default_rng(0).dirichlet(np.ones(3), size=2))
+    assert our_ctc(log_probs, [1, 1]).total == math.inf
+    assert 1e18 < ddtw_ctc(log_probs, [1, 1])[0] < math.inf
+    certain = np.full((2, 3), -1e3)
+    certain[:, 1] = 0.0
+    assert our_ctc(certain, [1, 1]).total == math.inf
+    assert ddtw_ctc(certain, [1, 1])[0] == pytest.approx(0.0, abs=1e-6)
