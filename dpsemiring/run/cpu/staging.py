@@ -285,12 +285,12 @@ def survey(array, rows, lo, hi, refused, nan, bad):
     for b in range(rows.size):
         for n in range(min(rows[b], array.shape[1])):
             at = n if lo.shape[1] > 1 else 0
-            row = array[b, n]
+            part = array[b, n, max(lo[b, at], 0) : max(hi[b, at], 0)]  # a loop from 0 is a vector loop
             unequal = 0
             hits = 0
-            for m in range(max(lo[b, at], 0), min(hi[b, at], array.shape[2])):
-                unequal += row[m] != row[m]
-                hits += row[m] == refused
+            for m in range(part.size):
+                unequal += part[m] != part[m]
+                hits += part[m] == refused
             if unequal:
                 nan[b] = True
             if hits:
