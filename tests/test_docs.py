@@ -1,6 +1,6 @@
 """The examples of the documents and of every docstring run, and say what is so.
 
-A document's blocks are either sessions (``>>>``), which print what they say, or plain Python, run in order in one name space.
+A document's blocks are either doctests (``>>>``), which print what they say, or plain Python, run in order in one name space.
 """
 
 import ast
@@ -23,8 +23,8 @@ def blocks(path):
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-SESSIONS = [path for path in DOCS if ">>> " in path.read_text(encoding="utf-8")]
-PLAIN = [path for path in DOCS if path not in SESSIONS and blocks(path)]
+DOCTESTS = [path for path in DOCS if ">>> " in path.read_text(encoding="utf-8")]
+PLAIN = [path for path in DOCS if path not in DOCTESTS and blocks(path)]
 MODULES = [m.name for m in pkgutil.walk_packages(dp.__path__, "dpsemiring.")]
 
 
@@ -39,7 +39,7 @@ def regularisers(space, printed):
 AFTERWARDS = {"regularisers.md": regularisers}
 
 
-@pytest.mark.parametrize("path", SESSIONS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", DOCTESTS, ids=lambda p: p.name)
 def test_a_document_prints_what_it_says(path):
     failed, tried = doctest.testfile(str(path), module_relative=False)
     assert tried and not failed
