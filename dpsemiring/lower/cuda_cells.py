@@ -13,7 +13,7 @@ from dpsemiring.algebra.expr import BOOL, INT, REAL, Node
 from dpsemiring.lower.cell import Cell
 from dpsemiring.lower.kernel import Kernel, variant
 from dpsemiring.lower.plan import Wanted
-from dpsemiring.lower.text import Code, Writer
+from dpsemiring.lower.text import Code, Writer, moved
 
 TYPES = {REAL: "F", INT: "I", BOOL: "bool"}
 
@@ -209,8 +209,3 @@ class Sweeps(Kernel):
             for k, root in cell.choices.items():
                 w(f"if (k == {k}) return {code[root]};")
             w("return -1;")
-
-
-def moved(index: str, by: int) -> str:
-    """The text of an index so far away."""
-    return f"{index} {'+' if by > 0 else '-'} {abs(by)}" if by else index

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 
-from dpsemiring.lower.cuda_cells import Sweeps, moved
+from dpsemiring.lower.cuda_cells import Sweeps
 from dpsemiring.lower.kernel import arc_tables, variant
 from dpsemiring.lower.plan import Plan, Wanted
+from dpsemiring.lower.text import moved
 
 _STRUCTURES = Path(__file__).with_name("cuda_strip.cuh")
 _KINDS = {

@@ -12,6 +12,7 @@ from dpsemiring.algebra.expr import INT
 from dpsemiring.lower.kernel import arc_tables
 from dpsemiring.lower.numba_cells import INTEGER, Sweeps, bundle
 from dpsemiring.lower.plan import Plan, Wanted
+from dpsemiring.lower.text import moved
 
 _HEADER = '''"""Emitted by dpsemiring; do not edit.
 
@@ -89,7 +90,7 @@ class Drivers(Sweeps):
             site = r.sites[i]
             outside = self.value_text(self.outside(site))
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
-            at = f"{site.at[0]}, left + {site.at[1]}".replace("+ -", "- ").replace(" + 0", "")
+            at = f"{site.at[0]}, {moved('left', site.at[1])}"
             w(f"stage(W{i}, a{i}, b, n0, rows, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed})")
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = (
@@ -218,7 +219,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                         w(f"unstage(dO, all_dO, b, n0, rows, cols, 0, left, length, m_all, lanes, {kernel.skewed})")
                     else:
                         i = out[2:]
-                        at = f"{site.at[0]}, left + {site.at[1]}".replace("+ -", "- ").replace(" + 0", "")
+                        at = f"{site.at[0]}, {moved('left', site.at[1])}"
                         place = f"{at}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
                         w(f"unstage({out}, all_{out}, b, n0, rows, cols, {place}, lanes, {kernel.skewed})")
     return w.text

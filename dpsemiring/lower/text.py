@@ -109,6 +109,11 @@ def literal(node: Node, infinity: str, nan: str) -> str:
     return repr(value)
 
 
+def moved(index: str, by: int) -> str:
+    """The text of an index so far away."""
+    return f"{index} {'+' if by > 0 else '-'} {abs(by)}" if by else index
+
+
 class Writer:
     """Lines of source with indentation."""
 
