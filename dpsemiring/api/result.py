@@ -201,8 +201,7 @@ class Result:
     @property
     def path_states(self):
         """The state in which each cell of the path was visited: an array of L names (None where there is but one)."""
-        names = np.array(self._solver.recurrence.state_names, dtype=object)
-        return self._listed([names[p[:, 2]] for p in self._paths])
+        return self._listed([self._state_names[p[:, 2]] for p in self._paths])
 
     @property
     def path_steps(self):
@@ -260,8 +259,11 @@ class Result:
         return self._listed(out)
 
     def _named(self, walk, total) -> Path:
-        names = np.array(self._solver.recurrence.state_names, dtype=object)
-        return Path(walk[:, :2], names[walk[:, 2]], walk[:, 3], total)
+        return Path(walk[:, :2], self._state_names[walk[:, 2]], walk[:, 3], total)
+
+    @cached_property
+    def _state_names(self):
+        return np.array(self._solver.recurrence.state_names, dtype=object)
 
     @cached_property
     def accumulated_cost(self):
