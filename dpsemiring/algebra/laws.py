@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from dpsemiring.algebra.numbers import Number, Numbers
-from dpsemiring.algebra.semiring import LAWS, Semiring
+from dpsemiring.algebra.semiring import LAWS, Semiring, in_its_place
 
 TOLERANCE = 1e-9
 
@@ -135,8 +135,7 @@ def check(
     associative: not stated, refuted; with a = ..., b = ..., c = ..., gamma = 1: sum(a, b, c) = ..., but sum(...) = ...
     """
     if not isinstance(semiring, Semiring):
-        hint = f"; call it: dp.{semiring.__name__}(...)" if callable(semiring) else ""
-        raise TypeError(f"laws.check: a dp.Semiring is expected, found {type(semiring).__name__}{hint}")
+        raise TypeError(f"laws.check: a dp.Semiring is expected, found {in_its_place(semiring)}")
     rng = np.random.default_rng(seed)
     tried = dict.fromkeys(LAWS, 0)
     found: dict[str, Counterexample] = {}

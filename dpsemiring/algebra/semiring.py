@@ -246,6 +246,11 @@ class Semiring:
             raise type(error)(f"semiring {self.name!r}: {error}") from error
 
 
+def in_its_place(value) -> str:
+    """What a message says of a value that stands where a Semiring should: its type, and the mend for `Softmin` uncalled."""
+    return type(value).__name__ + (f"; call it: dp.{value.__name__}(...)" if callable(value) else "")
+
+
 def _as_tuple(value, width, what):
     parts = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(parts) != width:

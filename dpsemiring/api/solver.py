@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.algebra.semiring import Semiring, in_its_place
 from dpsemiring.api.result import Result
 from dpsemiring.declare.param import Differs, Entry, Param, number
 from dpsemiring.declare.topology import Topology
@@ -42,8 +42,7 @@ def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu") -> S
     if not isinstance(topology, Topology):
         raise TypeError(f"compile: the first argument is a dp.Topology, found {type(topology).__name__}")
     if not isinstance(semiring, Semiring):
-        hint = f"; call it: dp.{semiring.__name__}(...)" if callable(semiring) else ""
-        raise TypeError(f"compile: the second argument is a dp.Semiring, found {type(semiring).__name__}{hint}")
+        raise TypeError(f"compile: the second argument is a dp.Semiring, found {in_its_place(semiring)}")
     if engine not in ENGINES:
         raise ValueError(f"compile: engine is one of {', '.join(ENGINES)}, found {engine!r}")
     return Solver(topology, semiring, engine)
