@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "lower": {"declare", "algebra"},
     "run": {"lower", "declare", "algebra"},
     "api": {"run", "lower", "declare", "algebra"},
+    "torch": {"api", "run", "lower", "declare", "algebra", "topologies"},
     "plot": {"api"},
     "testing": {"api", "run", "lower", "declare", "algebra", "topologies"},
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 from dpsemiring.algebra.semiring import Semiring, in_its_place
+from dpsemiring.api import fronts
 from dpsemiring.api.result import Result
-from dpsemiring.declare.param import Differs, Entry, Param, number
+from dpsemiring.declare.param import Differs, Entry, Param, number, over_batch
 from dpsemiring.declare.topology import Topology
-from dpsemiring.lower.build import build
+from dpsemiring.lower.build import build, per_item
 from dpsemiring.lower.plan import make_plan
 from dpsemiring.run import windows
 from dpsemiring.run.dispatch import ENGINES, make_engine
@@ -57,6 +59,16 @@ class Solver:
         _ = semiring.trace  # mistakes in its functions come to light here, not at the first call
         self.recurrence = build(topology, semiring)
         self.engine = make_engine(engine, self.recurrence)
+        self._engine_name = engine
+        fronts.prepare()
+
+    def per_item(self) -> Solver:
+        """The same with every Param varying over the batch, for callers that fold axes of their own into it."""
+        twin = copy(self)
+        twin.params = {name: over_batch(param) for name, param in self.params.items()}
+        twin.recurrence = per_item(self.recurrence)
+        twin.engine = make_engine(self._engine_name, twin.recurrence)
+        return twin
 
     def __call__(
         self,
@@ -69,6 +81,7 @@ class Solver:
         Parameters
         ----------
         cost : (N, M) or (B, N, M) array, or a source of `dp.costs`, or a dict with one for each plane
+            NumPy in, NumPy out; torch tensors in, a `TensorResult` out, which torch differentiates.
             Integers count as float64, half precision as float32. An entry of +inf (scores: -inf) forbids its cell.
             Time first, channels last.
         lengths : pair of int or of (B,) int arrays, optional
@@ -90,6 +103,8 @@ class Solver:
         TypeError
             For data that is not real numbers.
         """
+        if (front := fronts.of(cost, params)) is not None:
+            return front(self, cost, lengths, params)
         problem = bind(self.recurrence, self.params, cost, lengths, params, self.engine.survey)
         run = self.engine.forward(problem, list_ends(self.recurrence, problem))
         windows.check_reach(self.recurrence, problem, run.values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ class Differs:
     def __str__(self):
         sign = "-" if self.columns < 0 else "+"
         return f"{self.param} != {str(self.param).replace('m]', f'm{sign}{abs(self.columns)}]')}"
+
+
+def over_batch(param: Param) -> Param:
+    """The same Param with a batch axis."""
+    return param if "b" in param.axes else replace(param, axes="b" + param.axes)
 
 
 def number(value, what: str, *, allow_infinite: bool = True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
 
 from dpsemiring.algebra.expr import Node, const, make
 from dpsemiring.algebra.semiring import Semiring
-from dpsemiring.declare.param import Differs, Entry, Param
+from dpsemiring.declare.param import Differs, Entry, Param, over_batch
 from dpsemiring.declare.topology import Topology
 from dpsemiring.lower.ir import Arc, End, Recurrence, Site, site_leaf
 
@@ -46,6 +47,16 @@ def build(topology: Topology, semiring: Semiring) -> Recurrence:
         penalties=tuple(sites.penalties),
         window=topology.window,
     )
+
+
+def per_item(recurrence: Recurrence) -> Recurrence:
+    """The same with every parameter varying over the batch."""
+    sites = tuple(s if "b" in s.axes else replace(s, axes="b" + s.axes) for s in recurrence.sites)
+    window = recurrence.window
+    if window is not None:
+        values = {f.name: getattr(window, f.name) for f in fields(window)}
+        window = replace(window, **{name: over_batch(v) if isinstance(v, Param) else v for name, v in values.items()})
+    return replace(recurrence, sites=sites, window=window)
 
 
 class _Sites:

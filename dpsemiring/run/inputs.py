@@ -12,6 +12,7 @@ from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence, Site
 from dpsemiring.run.arrays import real_array
+from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
 from dpsemiring.run.sources import BoundSource
 from dpsemiring.run.windows import Rows, read_ranges, row_ranges
 
@@ -58,14 +59,12 @@ def bind(
 
     `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own.
     """
-    cost, as_dict = _planes(recurrence, cost)
+    cost, as_dict = planes_by_name(recurrence, cost)
     bound = {name: BoundSource(name, c) for name, c in cost.items() if isinstance(c, Source)}
     found = {name: bound[name] if name in bound else _array(f"plane {name!r}", c) for name, c in cost.items()}
-    main = "cost" if "cost" in found else recurrence.planes[0]
-    batched = len(found[main].shape) == 3
-    shapes = {name: _batch(name, a.shape, batched, main) for name, a in found.items()}
-    shape = shapes[main]
-    excess = {name: _excess(name, s, shape, main, recurrence.extra) for name, s in shapes.items()}
+    batched, shapes = plane_shapes({name: a.shape for name, a in found.items()}, recurrence)
+    shape = shapes[main_plane(recurrence)]
+    excess = {name: tuple(a - b for a, b in zip(s[1:], shape[1:])) for name, s in shapes.items()}
     n_len, m_len = _lengths(lengths, shape, batched, recurrence.extra)
     for name, source in bound.items():
         for clash in source.names & set(declared):
@@ -76,7 +75,8 @@ def bind(
         found[name] = source.make(n_len + excess[name][0], m_len + excess[name][1], recurrence.semiring.forbid)
     real = np.result_type(*(a.dtype for a in found.values()))
     arrays = {name: np.ascontiguousarray(a.reshape(shapes[name]), dtype=real) for name, a in found.items()}
-    given = _given(declared, params, shape, batched, recurrence.extra)
+    params = params_by_name(declared, params, shape, recurrence.extra)
+    given = {name: _value(declared[name], value, shape, batched, recurrence.extra) for name, value in params.items()}
     problem = Problem(
         batched=batched,
         real=real,
@@ -88,7 +88,7 @@ def bind(
         params=_semiring_params(recurrence.semiring, given, real),
         planes=arrays,
         given=given,
-        shapes={name: np.shape(value) for name, value in (params or {}).items()},
+        shapes={name: np.shape(value) for name, value in params.items()},
         sources=bound,
         as_dict=as_dict,
         nan=np.zeros(shape[0], bool),
@@ -106,41 +106,11 @@ def bind(
 # --- planes -----------------------------------------------------------------------------------------
 
 
-def _planes(recurrence, cost):
-    names = recurrence.planes
-    if isinstance(cost, Mapping):
-        unknown = [n for n in cost if n not in names]
-        missing = [n for n in names if n not in cost]
-        if unknown or missing:
-            what = f"unknown plane {unknown[0]!r}" if unknown else f"missing plane {missing[0]!r}"
-            raise ValueError(f"cost: {what}; the topology reads {', '.join(map(repr, names))}")
-        return dict(cost), True
-    if len(names) != 1:
-        raise ValueError(
-            f"cost: the topology reads the planes {', '.join(map(repr, names)) or 'none'}; pass a dict with an array for each"
-        )
-    return {names[0]: cost}, False
-
-
 def _array(what, value):
     array = real_array(what, value)
     if array.ndim not in (2, 3):
         raise ValueError(f"{what} has the shape {array.shape}; (N, M) or (B, N, M) is expected")
     return array
-
-
-def _batch(name, shape, batched, main):
-    if (len(shape) == 3) != batched:
-        raise ValueError(f"plane {name!r} has {len(shape)} axes and plane {main!r} {3 if batched else 2}; batch all or none")
-    return shape if batched else (1, *shape)
-
-
-def _excess(name, shape, main_shape, main, extra):
-    excess = tuple(a - b for a, b in zip(shape[1:], main_shape[1:]))
-    if shape[0] != main_shape[0] or any(not 0 <= e <= x for e, x in zip(excess, extra)):
-        room = "" if extra == (0, 0) else f", or up to {extra} longer where it is read beyond them"
-        raise ValueError(f"plane {name!r} has the shape {shape}; that of plane {main!r} is expected: {main_shape}{room}")
-    return excess
 
 
 def _lengths(lengths, shape, batched, extra):
@@ -182,48 +152,15 @@ def _lengths(lengths, shape, batched, extra):
 # --- parameters -------------------------------------------------------------------------------------
 
 
-def _given(declared, params, shape, batched, extra):
-    params = dict(params or {})
-    unknown = [n for n in params if n not in declared]
-    missing = [n for n in declared if n not in params]
-    if unknown:
-        known = f"those declared are {', '.join(declared)}" if declared else "none is declared"
-        raise ValueError(f"params: unknown parameter {unknown[0]!r}; {known}")
-    if missing:
-        wanted = ", ".join(f"{n!r}: {_wanted(declared[n], shape, extra)}" for n in missing)
-        verb = "is" if len(missing) == 1 else "are"
-        raise ValueError(f"params: {', '.join(map(repr, missing))} {verb} missing; pass params={{{wanted}}}")
-    return {name: _value(declared[name], value, shape, batched, extra) for name, value in params.items()}
-
-
-def _wanted(param, shape, extra):
-    if not param.axes and not param.shape:
-        return "a number"
-    return f"an array {_full_shape(param, shape, extra)}"
-
-
-def _full_shape(param, shape, extra):
-    size = {"b": shape[0], "n": shape[1] + extra[0], "m": shape[2] + extra[1]}
-    return tuple(size[a] for a in param.axes) + param.shape
-
-
-def _value(param, value, shape, batched, extra):
-    """The value as an array with every declared axis; an unbatched call may leave the batch axis out."""
+def _value(param: Param, value, shape, batched, extra) -> np.ndarray:
+    """The value as an array with every declared axis."""
     what = f"params[{param.name!r}]"
     if type(value).__module__.split(".")[0] in ("torch", "cupy"):
         raise TypeError(f"{what} is a {type(value).__module__.split('.')[0]} array and the cost a NumPy array; use one library")
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{what} has the dtype {array.dtype}; real numbers are expected")
-    full = _full_shape(param, shape, extra)
-    if not batched and param.axes.startswith("b") and array.ndim == len(full) - 1:
-        array = array[None]
-    fits = array.ndim == len(full) and all(
-        a == f or (a == 1 and i < len(param.axes)) for i, (a, f) in enumerate(zip(array.shape, full))
-    )
-    if not fits:
-        raise ValueError(f"{what} has the shape {array.shape}; {full} (axes {param.axes!r}) is expected, or 1 along an axis")
-    return array
+    return array.reshape(param_shape(param, array.shape, shape, batched, extra))
 
 
 def _semiring_params(semiring: Semiring, given, real):

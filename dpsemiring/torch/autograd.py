@@ -1,0 +1,169 @@
+"""The derivatives of a total as torch knows them: the total, its gradient, and that gradient's derivative in a direction.
+
+Each is a `torch.autograd.Function` over the next, so that whatever torch composes (backward twice, forward mode,
+`torch.func`) comes to these three. The tensors of a call are (n_len, m_len, inputs..., others...), see `core`; inputs
+are numbered from 0.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from dpsemiring.torch.core import Core, Memory
+
+
+class Total(torch.autograd.Function):
+    """Every output that the semiring decodes, (B,); the first is differentiable."""
+
+    @staticmethod
+    def forward(core: Core, memory: Memory, *tensors):
+        return tuple(core.totals(memory, tensors))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _keep(ctx, inputs[0], inputs[1], inputs[2:])
+        ctx.mark_non_differentiable(*output[1:])
+
+    @staticmethod
+    def backward(ctx, flow, *_):
+        wanted = _needed(ctx, 2)
+        if flow is None or not wanted:
+            return (None,) * (2 + ctx.core.count)
+        found = Gradient.apply(ctx.core, ctx.memory, wanted, *ctx.saved_tensors)
+        return None, None, *_at(ctx, wanted, [f * _like(flow, f) for f in found])
+
+    @staticmethod
+    def jvp(ctx, core, memory, *tangents):
+        along, directions = _moving(ctx, tangents)
+        found = Gradient.apply(ctx.core, ctx.memory, along, *ctx.saved_tensors)
+        products = (f * d for f, d in zip(found, directions))
+        return sum(p.sum(tuple(range(1, p.ndim))) if p.ndim > 1 else p for p in products), *[None] * (len(ctx.core.outputs) - 1)
+
+    @staticmethod
+    def vmap(info, in_dims, core, memory, *tensors):
+        folded, batch = _fold(core, info, in_dims[2:], tensors)
+        return _unfold(info, batch, Total.apply(core, memory, *folded))
+
+
+class Gradient(torch.autograd.Function):
+    """d total / d the inputs numbered by `wanted`, each in its input's shape."""
+
+    @staticmethod
+    def forward(core: Core, memory: Memory, wanted, *tensors):
+        return tuple(core.gradient(memory, wanted, tensors))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _keep(ctx, inputs[0], inputs[1], inputs[3:])
+        ctx.wanted = inputs[2]
+
+    @staticmethod
+    def backward(ctx, *flows):
+        wanted, given = _needed(ctx, 3), [(i, f) for i, f in zip(ctx.wanted, flows) if f is not None]
+        if not wanted or not given:
+            return (None,) * (3 + ctx.core.count)
+        along, directions = zip(*given)
+        found = Second.apply(ctx.core, ctx.memory, wanted, along, *ctx.saved_tensors, *directions)
+        return None, None, None, *_at(ctx, wanted, found)
+
+    @staticmethod
+    def jvp(ctx, core, memory, wanted, *tangents):
+        along, directions = _moving(ctx, tangents)
+        return Second.apply(ctx.core, ctx.memory, ctx.wanted, along, *ctx.saved_tensors, *directions)
+
+    @staticmethod
+    def vmap(info, in_dims, core, memory, wanted, *tensors):
+        folded, batch = _fold(core, info, in_dims[3:], tensors)
+        return _unfold(info, batch, Gradient.apply(core, memory, wanted, *folded))
+
+
+class Second(torch.autograd.Function):
+    """The derivative of `Gradient` while the inputs numbered by `along` move in the directions that follow the tensors.
+
+    Linear in the directions, and so differentiable in them; a third derivative in the inputs is refused.
+    """
+
+    @staticmethod
+    def forward(core: Core, memory: Memory, wanted, along, *tensors):
+        return tuple(core.second(memory, wanted, along, tensors[: core.count], tensors[core.count :]))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        core, memory, ctx.wanted, ctx.along, *tensors = inputs
+        _keep(ctx, core, memory, tensors)
+
+    @staticmethod
+    def backward(ctx, *flows):
+        if any(ctx.needs_input_grad[4 : 4 + ctx.core.count]):
+            raise NotImplementedError(THIRD)
+        tensors, directions = ctx.saved_tensors[: ctx.core.count], ctx.saved_tensors[ctx.core.count :]
+        given = [(i, f) for i, f in zip(ctx.wanted, flows) if f is not None]
+        if not given:
+            return (None,) * (4 + len(tensors) + len(directions))
+        along, flows = zip(*given)  # second derivatives are symmetric
+        found = Second.apply(ctx.core, ctx.memory, ctx.along, along, *tensors, *flows)
+        return (*[None] * (4 + len(tensors)), *found)
+
+    @staticmethod
+    def jvp(ctx, core, memory, wanted, along, *tangents):
+        if any(t is not None for t in tangents[: ctx.core.count]):
+            raise NotImplementedError(THIRD)
+        given = [(i, t) for i, t in zip(ctx.along, tangents[ctx.core.count :]) if t is not None]
+        along, directions = zip(*given)
+        return Second.apply(ctx.core, ctx.memory, ctx.wanted, along, *ctx.saved_tensors[: ctx.core.count], *directions)
+
+    @staticmethod
+    def vmap(info, in_dims, core, memory, wanted, along, *tensors):
+        folded, batch = _fold(core, info, in_dims[4:], tensors)
+        return _unfold(info, batch, Second.apply(core, memory, wanted, along, *folded))
+
+
+THIRD = "third derivatives of a total are not available: the gradient may be differentiated once more, not twice"
+
+
+def _keep(ctx, core, memory, tensors):
+    ctx.core, ctx.memory = core, memory
+    ctx.save_for_backward(*tensors)
+    ctx.save_for_forward(*tensors)
+    ctx.set_materialize_grads(False)
+
+
+def _needed(ctx, first) -> tuple[int, ...]:
+    """The inputs whose gradient is asked for; the tensors of the call begin at argument `first`."""
+    return tuple(i for i in range(len(ctx.core.inputs)) if ctx.needs_input_grad[first + 2 + i])
+
+
+def _moving(ctx, tangents):
+    """The inputs that have a tangent, and the tangents."""
+    found = [(i, t) for i, t in enumerate(tangents[2 : 2 + len(ctx.core.inputs)]) if t is not None]
+    return zip(*found)
+
+
+def _at(ctx, wanted, values):
+    """The values in the places of their inputs among the tensors of a call."""
+    out = [None] * ctx.core.count
+    for i, value in zip(wanted, values):
+        out[2 + i] = value
+    return out
+
+
+def _like(flow, array):
+    """(B,) as (B, 1, ...)."""
+    return flow.reshape(-1, *[1] * (array.ndim - 1))
+
+
+def _fold(core, info, in_dims, tensors):
+    """The mapped axis folded into every tensor's batch axis, and the size of the latter."""
+    lead = [t if d is None or t is None else t.movedim(d, 0) for t, d in zip(tensors, in_dims)]
+    batch = lead[2].shape[0 if in_dims[2] is None else 1]
+    out = []
+    for t, d in zip(lead, in_dims):
+        if t is not None:
+            t = t[None] if d is None else t
+            t = t.expand(info.batch_size, batch, *t.shape[2:]).reshape(info.batch_size * batch, *t.shape[2:])
+        out.append(t)
+    return out, batch
+
+
+def _unfold(info, batch, outputs):
+    return tuple(o.reshape(info.batch_size, batch, *o.shape[1:]) for o in outputs), (0,) * len(outputs)

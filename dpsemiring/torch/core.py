@@ -1,0 +1,100 @@
+"""What torch's functions call: a solver on arrays of one layout, in which every tensor begins with a batch axis.
+
+The differentiable inputs of a call are its planes (B, N + i, M + j) and its real parameters (B, ...); masks, labels and
+windows are others, (B, ...) or (1, ...). With a batch axis everywhere, whatever maps over a call (`vmap`, a Jacobian)
+can fold its own axis into it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from dpsemiring.api import Result, Solver
+from dpsemiring.declare.param import Param
+
+
+@dataclass(eq=False)
+class Memory:
+    """The forward run that the passes over one call's tensors share, for as long as the tensors are the same."""
+
+    result: Result | None = None
+    tensors: tuple = ()  # held, so that no others can take their place
+    places: tuple = ()
+
+    def keep(self, result: Result, tensors) -> None:
+        self.result = result
+        self.tensors = tuple(None if t is None else t.detach() for t in tensors)
+        self.places = tuple(map(_place, tensors))
+
+    def holds(self, tensors) -> bool:
+        return self.result is not None and self.places == tuple(map(_place, tensors))
+
+
+def _place(tensor):
+    """Where a tensor's numbers are, and how often they were written over."""
+    if tensor is None:
+        return None
+    version = 0 if tensor.is_inference() else tensor._version
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, version
+
+
+@dataclass(eq=False)
+class Core:
+    """A solver whose every Param has a batch axis, and the names of its inputs in their order."""
+
+    solver: Solver
+    planes: tuple[str, ...]
+    reals: tuple[str, ...]  # differentiable parameters
+    others: tuple[str, ...]
+    inputs: tuple[str, ...] = field(init=False)  # all that is differentiable
+
+    def __post_init__(self):
+        self.inputs = self.planes + self.reals
+        self.count = 2 + len(self.inputs) + len(self.others)  # tensors of a call: n_len, m_len, inputs, others
+        self.outputs = tuple(self.solver.semiring.trace.decode)
+
+    @classmethod
+    def of(cls, solver: Solver) -> Core:
+        sites = solver.recurrence.sites
+        real = {s.name for s in sites if s.role == "number"}
+        real |= {v.name for v in solver.semiring.params.values() if isinstance(v, Param)}
+        real -= {s.name for s in sites if s.role == "mask"}
+        return cls(
+            solver.per_item(),
+            solver.recurrence.planes,
+            tuple(n for n in solver.params if n in real),
+            tuple(n for n in solver.params if n not in real),
+        )
+
+    def result(self, memory: Memory, tensors) -> Result:
+        """The run over the tensors of a call."""
+        if not memory.holds(tensors):
+            n_len, m_len, *values = (None if t is None else t.detach().numpy() for t in tensors)
+            planes = dict(zip(self.planes, values))
+            main = planes.get("cost", values[0])
+            lengths = None
+            if n_len is not None or m_len is not None:
+                lengths = (main.shape[1] if n_len is None else n_len, main.shape[2] if m_len is None else m_len)
+            params = dict(zip(self.reals + self.others, values[len(self.planes) :]))
+            memory.keep(self.solver(planes, lengths, params), tensors)
+        return memory.result
+
+    def totals(self, memory, tensors) -> list[torch.Tensor]:
+        """Every output, (B,); the first is the total."""
+        return [torch.from_numpy(o) for o in self.result(memory, tensors).outputs.values()]
+
+    def gradient(self, memory, wanted, tensors) -> list[torch.Tensor]:
+        """d total / d the inputs numbered by `wanted`, like these."""
+        return self._read(self.result(memory, tensors), wanted, tensors[2:])
+
+    def second(self, memory, wanted, along, tensors, directions) -> list[torch.Tensor]:
+        """d (d total / d the wanted inputs), while the inputs numbered by `along` move in these directions."""
+        moving = {self.inputs[i]: d.detach().numpy() for i, d in zip(along, directions)}
+        cost = {name: moving.pop(name) for name in self.planes if name in moving}
+        return self._read(self.result(memory, tensors).along(cost=cost, params=moving), wanted, tensors[2:])
+
+    def _read(self, found, wanted, inputs):
+        arrays = (found.marginals[self.inputs[i]] if i < len(self.planes) else found.grad(self.inputs[i]) for i in wanted)
+        return [torch.as_tensor(a, dtype=inputs[i].dtype) for i, a in zip(wanted, arrays)]

@@ -1,0 +1,218 @@
+"""`solver(cost)` on tensors: inputs checked and given a batch axis, results as tensors that torch can differentiate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from dpsemiring.api import Solver
+from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
+from dpsemiring.torch.autograd import Gradient, Total
+from dpsemiring.torch.core import Core, Memory
+
+_cores: WeakKeyDictionary[Solver, Core] = WeakKeyDictionary()
+
+
+def core_of(solver: Solver) -> Core:
+    """What calls of this solver share; made once."""
+    core = _cores.get(solver)
+    if core is None:
+        core = _cores[solver] = Core.of(solver)
+    return core
+
+
+def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | None = None) -> TensorResult:
+    """What ``solver(cost, lengths, params)`` gives for tensors; see `Solver.__call__`."""
+    recurrence, core = solver.recurrence, core_of(solver)
+    planes, as_dict = planes_by_name(recurrence, cost)
+    planes = {name: _real(f"plane {name!r}", value) for name, value in planes.items()}
+    for name, plane in planes.items():
+        if plane.ndim not in (2, 3):
+            raise ValueError(f"plane {name!r} has the shape {tuple(plane.shape)}; (N, M) or (B, N, M) is expected")
+    batched, shapes = plane_shapes({name: tuple(p.shape) for name, p in planes.items()}, recurrence)
+    shape = shapes[main_plane(recurrence)]
+    given = params_by_name(solver.params, params, shape, recurrence.extra)
+    kind = planes[main_plane(recurrence)].dtype
+    for plane in planes.values():
+        kind = torch.promote_types(kind, plane.dtype)
+    tensors = [*_lengths(lengths, shape[0])]
+    tensors += [planes[name].to(kind).reshape(shapes[name]) for name in core.planes]
+    values = {name: _number(name, value, kind) for name, value in given.items()}
+    for name in core.reals + core.others:
+        value, param = values[name], solver.params[name]
+        full = param_shape(param, tuple(value.shape), shape, batched, recurrence.extra)
+        lead = full if "b" in param.axes else (1, *full)
+        value = value.reshape(lead)
+        if name in core.reals:
+            value = value.to(torch.promote_types(value.dtype, torch.float32)) if value.is_floating_point() else value.to(kind)
+            value = value.expand(shape[0], *lead[1:])
+        tensors.append(value)
+    return TensorResult(core, tensors, batched, as_dict, {name: tuple(v.shape) for name, v in values.items()})
+
+
+def _real(what, value) -> torch.Tensor:
+    """A tensor of float32 or float64, as `run.arrays.real_array` has it."""
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"{what} is a {type(value).__name__} and other values of the call are torch tensors; use one library")
+    _check_place(what, value)
+    if value.is_complex() or value.is_quantized:
+        raise TypeError(f"{what} has the dtype {value.dtype}; real numbers are expected")
+    if not value.is_floating_point():
+        return value.to(torch.float64)
+    return value if value.dtype in (torch.float32, torch.float64) else value.to(torch.float32)
+
+
+def _check_place(what, value):
+    if value.device.type != "cpu" or value.layout != torch.strided:
+        found = f"on the device {value.device}" if value.device.type != "cpu" else f"of the layout {value.layout}"
+        mend = ".cpu()" if value.device.type != "cpu" else ".to_dense()"
+        raise TypeError(f"{what} is {found}; this version computes with dense tensors on the CPU: pass tensor{mend}")
+
+
+def _number(name, value, kind) -> torch.Tensor:
+    """A Param's value as a tensor."""
+    what = f"params[{name!r}]"
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"{what} is a NumPy array and the cost a torch tensor; use one library: torch.as_tensor(array)")
+    if not isinstance(value, torch.Tensor):
+        value = torch.as_tensor(value)
+        return value.to(kind) if value.is_floating_point() else value
+    _check_place(what, value)
+    if value.is_complex():
+        raise TypeError(f"{what} has the dtype {value.dtype}; real numbers are expected")
+    return value
+
+
+def _lengths(lengths, batch) -> list[torch.Tensor | None]:
+    """Both lengths, (B,); None for the full ones."""
+    if lengths is None:
+        return [None, None]
+    if isinstance(lengths, Mapping) or not isinstance(lengths, (tuple, list)) or len(lengths) != 2:
+        raise ValueError(f"lengths is a pair (n, m) of whole numbers, or of tensors of shape ({batch},); found {lengths!r}")
+    out = []
+    for axis, value in zip("nm", lengths):
+        value = torch.as_tensor(value)
+        if value.is_floating_point() or value.dtype == torch.bool or value.is_complex():
+            raise ValueError(f"lengths: those along {axis} are whole numbers, found {value.dtype}")
+        if value.ndim > 1 or (value.ndim == 1 and value.shape[0] != batch):
+            raise ValueError(f"lengths: those along {axis} have the shape {tuple(value.shape)}; ({batch},) is expected")
+        out.append(value.cpu().expand(batch))
+    return out
+
+
+class TensorResult:
+    """The outcome of a call on tensors: as `Result`, its numbers being tensors.
+
+    The total, the marginals and the gradients of Params are differentiable, so that a loss may be made of any of them;
+    the other outputs, the occupancy, the accumulated cost and the paths are not.
+
+    Attributes
+    ----------
+    total : () or (B,)
+        The first output that the semiring decodes.
+    outputs : dict
+        All outputs by name; those whose names are free are attributes as well.
+    """
+
+    def __init__(self, core: Core, tensors, batched: bool, as_dict: bool, shapes):
+        self._core, self._tensors, self._batched, self._as_dict, self._shapes = core, tensors, batched, as_dict, shapes
+        self._memory = Memory()
+        found = Total.apply(core, self._memory, *tensors)
+        self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, found)}
+
+    @property
+    def total(self) -> torch.Tensor:
+        """The first output that the semiring decodes: () or (B,)."""
+        return self.outputs[self._core.outputs[0]]
+
+    def __getattr__(self, name):
+        if not name.startswith("_") and name in self.outputs:
+            return self.outputs[name]
+        raise AttributeError(f"the result has no {name!r}")
+
+    def __repr__(self):
+        return f"TensorResult({self._core.solver.semiring!r}, total={self.total})"
+
+    # --- first derivatives, which may be differentiated once more -------------------------------------
+
+    @property
+    def marginals(self) -> torch.Tensor | dict[str, torch.Tensor]:
+        """d total / d cost, shaped like the cost; a dict of planes where the cost was one."""
+        found = self._gradient(tuple(range(len(self._core.planes))), "marginals")
+        planes = {name: self._shaped(array) for name, array in zip(self._core.planes, found)}
+        return planes if self._as_dict else next(iter(planes.values()))
+
+    def grad(self, name: str) -> torch.Tensor:
+        """d total / d the named Param, in the shape of its value (summed over the batch where it has no batch axis).
+
+        For the tensors that a cost was made of, ask torch: ``torch.autograd.grad(result.total.sum(), x)``.
+
+        Raises
+        ------
+        KeyError
+            For a name that is no Param with a derivative.
+        """
+        if name not in self._core.reals:
+            known = ", ".join(self._core.reals) or "none"
+            raise KeyError(f"grad: {name!r} is no Param with a derivative; there are {known}")
+        (found,) = self._gradient((self._core.inputs.index(name),), f"grad({name!r})")
+        shape = self._shapes[name]
+        if found.numel() != int(np.prod(shape)):  # one value served all items
+            found = found.sum(0, keepdim=True)
+        return found.reshape(shape)
+
+    def _gradient(self, wanted, what):
+        if not self._core.solver.semiring.derivative:
+            raise TypeError(f"{what}: the semiring {self._core.solver.semiring.name} is discrete and has no derivative")
+        # copies: what the passes share must not be written over
+        return [g.clone() for g in Gradient.apply(self._core, self._memory, wanted, *self._tensors)]
+
+    # --- what has no derivative -----------------------------------------------------------------------
+
+    @property
+    def _plain(self):
+        """The same result in NumPy, (B, ...)."""
+        return self._core.result(self._memory, [None if t is None else t.detach() for t in self._tensors])
+
+    @property
+    def occupancy(self) -> torch.Tensor:
+        """As `Result.occupancy`."""
+        return self._shaped(torch.from_numpy(self._plain.occupancy.copy()))
+
+    @property
+    def accumulated_cost(self) -> torch.Tensor:
+        """As `Result.accumulated_cost`."""
+        return self._shaped(torch.from_numpy(self._plain.accumulated_cost.copy()))
+
+    @property
+    def path(self):
+        """As `Result.path`: an (L, 2) int64 tensor, or a list of one for each item."""
+        return self._listed([torch.from_numpy(np.ascontiguousarray(p)) for p in self._plain.path])
+
+    @property
+    def path_states(self):
+        """As `Result.path_states`: NumPy arrays of names."""
+        return self._listed(self._plain.path_states)
+
+    @property
+    def path_steps(self):
+        """As `Result.path_steps`: int64 tensors."""
+        return self._listed([torch.from_numpy(np.ascontiguousarray(p)) for p in self._plain.path_steps])
+
+    @property
+    def paths(self):
+        """As `Result.paths`: lists of `Path`."""
+        return self._listed(self._plain.paths)
+
+    def sample(self, n: int = 1, seed: int | None = None):
+        """As `Result.sample`: lists of `Path`."""
+        return self._listed(self._plain.sample(n, seed))
+
+    def _shaped(self, value):
+        return value if self._batched else value[0]
+
+    def _listed(self, items):
+        return items if self._batched else items[0]
