@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from dpsemiring.torch.core import Core, Memory
+from dpsemiring.torch.core import THIRD, Core, Memory
 
 
 class Total(torch.autograd.Function):
@@ -116,9 +116,6 @@ class Second(torch.autograd.Function):
     def vmap(info, in_dims, core, memory, wanted, along, *tensors):
         folded, batch = _fold(core, info, in_dims[4:], tensors)
         return _unfold(info, batch, Second.apply(core, memory, wanted, along, *folded))
-
-
-THIRD = "third derivatives of a total are not available: the gradient may be differentiated once more, not twice"
 
 
 def _keep(ctx, core, memory, tensors):

@@ -14,6 +14,8 @@ import torch
 from dpsemiring.api import Result, Solver
 from dpsemiring.declare.param import Param
 
+THIRD = "third derivatives of a total are not available: the gradient may be differentiated once more, not twice"
+
 
 @dataclass(eq=False)
 class Memory:
@@ -49,6 +51,7 @@ class Core:
     reals: tuple[str, ...]  # differentiable parameters
     others: tuple[str, ...]
     inputs: tuple[str, ...] = field(init=False)  # all that is differentiable
+    number: int = 0  # by which `ops` know it
 
     def __post_init__(self):
         self.inputs = self.planes + self.reals

@@ -10,17 +10,20 @@ import torch
 
 from dpsemiring.api import Solver
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
+from dpsemiring.torch import ops
 from dpsemiring.torch.autograd import Gradient, Total
 from dpsemiring.torch.core import Core, Memory
 
 _cores: WeakKeyDictionary[Solver, Core] = WeakKeyDictionary()
 
 
+@torch.compiler.assume_constant_result
 def core_of(solver: Solver) -> Core:
     """What calls of this solver share; made once."""
     core = _cores.get(solver)
     if core is None:
         core = _cores[solver] = Core.of(solver)
+        core.number = ops.number(core)
     return core
 
 
@@ -120,7 +123,10 @@ class TensorResult:
     def __init__(self, core: Core, tensors, batched: bool, as_dict: bool, shapes):
         self._core, self._tensors, self._batched, self._as_dict, self._shapes = core, tensors, batched, as_dict, shapes
         self._memory = Memory()
-        found = Total.apply(core, self._memory, *tensors)
+        if torch.compiler.is_compiling():
+            found = ops.total(core.number, *self._apart())
+        else:
+            found = Total.apply(core, self._memory, *tensors)
         self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, found)}
 
     @property
@@ -167,8 +173,16 @@ class TensorResult:
     def _gradient(self, wanted, what):
         if not self._core.solver.semiring.derivative:
             raise TypeError(f"{what}: the semiring {self._core.solver.semiring.name} is discrete and has no derivative")
+        if torch.compiler.is_compiling():
+            return ops.gradient(self._core.number, list(wanted), *self._apart())
         # copies: what the passes share must not be written over
         return [g.clone() for g in Gradient.apply(self._core, self._memory, wanted, *self._tensors)]
+
+    def _apart(self):
+        """The tensors as operators take them: n_len, m_len, inputs, others."""
+        n_len, m_len, *values = self._tensors
+        count = len(self._core.inputs)
+        return n_len, m_len, values[:count], values[count:]
 
     # --- what has no derivative -----------------------------------------------------------------------
 
