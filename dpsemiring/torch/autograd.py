@@ -22,7 +22,7 @@ class Total(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx, inputs, output):
         _keep(ctx, inputs[0], inputs[1], inputs[2:])
-        ctx.mark_non_differentiable(*output[1:])
+        ctx.mark_non_differentiable(*output[inputs[0].differentiable :])
 
     @staticmethod
     def backward(ctx, flow, *_):
@@ -35,9 +35,12 @@ class Total(torch.autograd.Function):
     @staticmethod
     def jvp(ctx, core, memory, *tangents):
         along, directions = _moving(ctx, tangents)
+        others = [None] * (len(ctx.core.outputs) - 1)
+        if not ctx.core.differentiable:
+            return None, *others
         found = Gradient.apply(ctx.core, ctx.memory, along, *ctx.saved_tensors)
         products = (f * d for f, d in zip(found, directions))
-        return sum(p.sum(tuple(range(1, p.ndim))) if p.ndim > 1 else p for p in products), *[None] * (len(ctx.core.outputs) - 1)
+        return sum(p.sum(tuple(range(1, p.ndim))) if p.ndim > 1 else p for p in products), *others
 
     @staticmethod
     def vmap(info, in_dims, core, memory, *tensors):

@@ -57,6 +57,7 @@ class Core:
         self.inputs = self.planes + self.reals
         self.count = 2 + len(self.inputs) + len(self.others)  # tensors of a call: n_len, m_len, inputs, others
         self.outputs = tuple(self.solver.semiring.trace.decode)
+        self.differentiable = int(self.solver.semiring.derivative)  # how many of the outputs are
 
     @classmethod
     def of(cls, solver: Solver) -> Core:

@@ -124,7 +124,8 @@ class TensorResult:
         self._core, self._tensors, self._batched, self._as_dict, self._shapes = core, tensors, batched, as_dict, shapes
         self._memory = Memory()
         if torch.compiler.is_compiling():
-            found = ops.total(core.number, *self._apart())
+            total, *rest = ops.total(core.number, *self._apart())
+            found = [total if core.differentiable else total.detach(), *(o.detach() for o in rest)]
         else:
             found = Total.apply(core, self._memory, *tensors)
         self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, found)}
