@@ -66,4 +66,4 @@ def _neutral(op, dtype):
 @remembered
 def sorts(roots: tuple[Node, ...]) -> bool:
     """Whether the graph depends on the order of its terms by size."""
-    return any(n.op in ("sort", "unsort", "cumsum", "suffix_sum") for n in postorder(roots))
+    return any(n.op in ("sort", "unsort", "arrange", "cumsum", "suffix_sum") for n in postorder(roots))

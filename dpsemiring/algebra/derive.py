@@ -57,15 +57,24 @@ RULES = {
     "reduce_min": lambda g, n, x: (_where(_selected(x, n), g, 0.0),),
     "reduce_max": lambda g, n, x: (_where(_selected(x, n), g, 0.0),),
     "threshold": _threshold_rule,
+    "unsort": lambda g, n, values, keys: (make("arrange", g, keys), None),
+    "arrange": lambda g, n, values, keys: (make("unsort", g, keys), None),
     "sort": lambda g, n, x: (make("unsort", g, x),),
     "cumsum": lambda g, n, x: (make("suffix_sum", g),),
     "suffix_sum": lambda g, n, x: (make("cumsum", g),),
 }
 
 
-def bare(node: Node) -> Node:
-    """The node without an envelope mark: inside a derivative the optimum counts in full."""
-    return node.args[0] if node.op == "envelope" else node
+def _bare(order: list[Node]) -> dict[int, Node]:
+    """The nodes without envelope marks, wherever these stand: inside a derivative the optimum counts in full."""
+    out: dict[int, Node] = {}
+    for node in order:
+        args = [out[id(a)] for a in node.args]
+        if node.op == "envelope":
+            out[id(node)] = args[0]
+        else:
+            out[id(node)] = node if all(x is a for x, a in zip(args, node.args)) else make(node.op, *args)
+    return out
 
 
 def vjp(outputs: list[tuple[Node, Node]], wanted: list[Node]) -> list[Node | None]:
@@ -84,6 +93,7 @@ def _vjp(roots: tuple[Node, ...], bars: tuple[Node, ...], wanted: tuple[Node, ..
         if any(id(a) in needed for a in node.args):
             needed.add(id(node))
     flow: dict[int, Node] = {}
+    bare = _bare(order)
 
     def collect(node, g):
         if node.kind != REAL or g is None or id(node) not in needed:
@@ -105,6 +115,6 @@ def _vjp(roots: tuple[Node, ...], bars: tuple[Node, ...], wanted: tuple[Node, ..
             continue
         if node.axis is not None and g.axis is None and (node.op in AXIS_OPS or any(a.axis is None for a in node.args)):
             g = make("spread", g, node)  # alike for all terms, and their number counts
-        for a, ga in zip(node.args, rule(g, bare(node), *map(bare, node.args))):
+        for a, ga in zip(node.args, rule(g, bare[id(node)], *(bare[id(x)] for x in node.args))):
             collect(a, ga)
     return [flow.get(id(w)) for w in wanted]

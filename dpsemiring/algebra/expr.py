@@ -70,6 +70,7 @@ AXIS_OPS = {
     "cumsum": ((REAL,), REAL),
     "suffix_sum": ((REAL,), REAL),
     "unsort": ((REAL, REAL), REAL),
+    "arrange": ((REAL, REAL), REAL),
 }
 
 _interned: WeakValueDictionary = WeakValueDictionary()

@@ -62,10 +62,16 @@ def unsort(values, keys):
     return out
 
 
+def arrange(values, keys):
+    """Values put into the order of the sorted keys."""
+    return np.take_along_axis(values, np.argsort(keys, axis=0, kind="stable"), axis=0)
+
+
 AXIS = {
     "first": first,
     "sort": lambda x: np.sort(x, axis=0),
     "cumsum": lambda x: np.cumsum(x, axis=0),
     "suffix_sum": lambda x: np.cumsum(x[::-1], axis=0)[::-1],
     "unsort": unsort,
+    "arrange": arrange,
 }

@@ -43,6 +43,8 @@ def unroll(
             value[id(node)] = scalars[node]
         elif not node.args:
             value[id(node)] = node
+        elif node.op == "envelope":  # a mark for derivatives, which are taken before
+            value[id(node)] = value[id(node.args[0])]
         elif node.op in NEUTRAL:
             value[id(node)] = _reduce(node, value[id(node.args[0])], live, facts, absent)
         elif node.axis is None:
@@ -118,15 +120,30 @@ def _suffix_sum(live, xs):
     return list(reversed(_cumsum(live, list(reversed(xs)))))
 
 
-def _unsort(live, values, keys):
-    """Each candidate's value is the one at its rank: the number of keys before it."""
+def _ranks(live, keys):
+    """The rank of each candidate: the number of keys before its own."""
     keys = [make("where", a, k, float("inf")) for a, k in zip(live, keys)]
     out = []
     for i, key in enumerate(keys):
         before = [make("le" if j < i else "lt", keys[j], key) for j in range(len(keys)) if j != i]
-        rank = reduce(lambda a, b: a + b, [make("where", b, 1.0, 0.0) for b in before], const(0.0))
-        out.append(reduce(lambda a, jv: make("where", make("eq", rank, float(jv[0])), jv[1], a), enumerate(values), const(0.0)))
+        out.append(reduce(lambda a, b: a + b, [make("where", b, 1.0, 0.0) for b in before], const(0.0)))
     return out
+
+
+def _picked(values, conditions):
+    """The value whose condition holds, 0 if none does."""
+    return reduce(lambda a, vc: make("where", vc[1], vc[0], a), zip(values, conditions), const(0.0))
+
+
+def _unsort(live, values, keys):
+    """Each candidate's value is the one at its rank."""
+    return [_picked(values, [make("eq", rank, float(j)) for j in range(len(values))]) for rank in _ranks(live, keys)]
+
+
+def _arrange(live, values, keys):
+    """At each position the value of the candidate with that rank."""
+    ranks = _ranks(live, keys)
+    return [_picked(values, [make("eq", rank, float(j)) for rank in ranks]) for j in range(len(values))]
 
 
 _ALONG = {
@@ -135,6 +152,7 @@ _ALONG = {
     "cumsum": _cumsum,
     "suffix_sum": _suffix_sum,
     "unsort": _unsort,
+    "arrange": _arrange,
 }
 
 
