@@ -20,12 +20,12 @@ def guarded(condition: Node, value: Sequence[Node], other: Sequence[Node]) -> Va
 
 def present(trace: Trace, value: Value) -> Node:
     """Whether a value differs from the semiring's zero."""
-    return any_of([make("ne", v, z) for v, z in zip(value, trace.zero)])
+    return any_of([make("ne", v, z) for v, z in zip(value[: trace.telling], trace.zero)])
 
 
 def is_zero(trace: Trace, value: Value) -> bool:
     """Whether a value is the zero, seen from its form."""
-    return all(v is z for v, z in zip(value, trace.zero))
+    return all(v is z for v, z in zip(value[: trace.telling], trace.zero))
 
 
 class Algebra:
@@ -36,8 +36,8 @@ class Algebra:
         self.params = {leaf: params[name] for name, leaf in self.trace.params.items()}
         self.param_facts = {leaf: ranges.POS for name, leaf in self.trace.params.items() if name in semiring.positive}
 
-    def encode(self, w: Node) -> Value:
-        return tuple(substitute(self.trace.encode, {self.trace.w: w, **self.params}))
+    def encode(self, w: Value) -> Value:
+        return tuple(substitute(self.trace.encode, dict(zip(self.trace.w, w)) | self.params))
 
     def times(self, a: Value, b: Value) -> Value:
         t = self.trace
@@ -45,7 +45,7 @@ class Algebra:
             return a
         return tuple(substitute(t.times, dict(zip(t.a + t.b, a + b)) | self.params))
 
-    def candidate(self, source: Value | None, w: Node | None, exists: Node) -> Value:
+    def candidate(self, source: Value | None, w: Value | None, exists: Node) -> Value:
         """times(source, encode(w)), or zero where the step does not exist.
 
         `source` is None at a start, `w` is None for a step without terms and penalty.
@@ -60,21 +60,24 @@ class Algebra:
             value = self.times(source, self.encode(w))
         guard = exists
         if w is not None and not self._forbidding_gives_zero(source is None):
-            guard = make("and", guard, make("ne", w, forbid))
+            guard = make("and", guard, make("ne", w[0], forbid))
         if source is not None and w is not None and not self._zero_absorbs():
             guard = make("and", guard, present(t, source))
         return guarded(guard, value, t.zero)
 
-    def live(self, w: Node | None, exists: Node, candidate: Value) -> Node:
+    def live(self, w: Value | None, exists: Node, candidate: Value) -> Node:
         """Whether anything flows to a candidate: it is no zero, or, where the sum adds, its step exists and is allowed."""
         if not self.trace.adds:
             return present(self.trace, candidate)
-        return exists if w is None else make("and", exists, make("ne", w, const(self.semiring.forbid)))
+        return exists if w is None else make("and", exists, make("ne", w[0], const(self.semiring.forbid)))
 
     def _exactly_zero(self, values: Value, facts) -> bool:
-        """Whether the values are certainly the zero, which ranges can tell for 0 and the infinities."""
-        facts = facts | self.param_facts
-        for v, z in zip(values, self.trace.zero):
+        """Whether the values are certainly the zero, which ranges can tell for 0 and the infinities; tangents are finite."""
+        facts = self.trace.tangents | facts | self.param_facts
+        telling = self.trace.telling
+        if any(ranges.range_of(v, facts) & ~ranges.FINITE for v in values[telling:]):
+            return False
+        for v, z in zip(values[:telling], self.trace.zero):
             z = value_of(z)
             alone = ranges.of_value(z)
             if alone not in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) or ranges.range_of(v, facts) != alone:
@@ -83,17 +86,18 @@ class Algebra:
 
     def _forbidding_gives_zero(self, start: bool) -> bool:
         t = self.trace
-        w = {t.w: ranges.of_value(self.semiring.forbid)}
+        w = {t.w[0]: ranges.of_value(self.semiring.forbid)}
         if start:
             return self._exactly_zero(t.encode, w)
         product = self._product()
-        return self._exactly_zero(product, w | {x: ranges.NUMBER & ~ranges.of_value(-self.semiring.forbid) for x in t.a})
+        sources = t.a[: t.telling]
+        return self._exactly_zero(product, w | {x: ranges.NUMBER & ~ranges.of_value(-self.semiring.forbid) for x in sources})
 
     def _zero_absorbs(self) -> bool:
         t = self.trace
-        zero = {x: ranges.of_value(value_of(z)) for x, z in zip(t.a, t.zero)}
+        zero = {x: ranges.of_value(value_of(z)) for x, z in zip(t.a[: t.telling], t.zero)}
         refused = ranges.of_value(-self.semiring.forbid)
-        return self._exactly_zero(self._product(), zero | {t.w: ranges.NUMBER & ~refused})
+        return self._exactly_zero(self._product(), zero | {t.w[0]: ranges.NUMBER & ~refused})
 
     def _product(self) -> Value:
         t = self.trace
@@ -110,8 +114,8 @@ class Algebra:
             return self._fold(candidates, live)
         roots, scalars = list(t.sum), dict(self.params)
         out = unroll(roots, self._columns(candidates), live, scalars, t.facts | self._facts(), t.absent)
-        if all(self._all_absent(r) for r in roots):
-            return tuple(out)
+        if all(self._all_absent(r) for r in roots[: t.telling]):
+            return self._with_tangents(out)
         return guarded(any_of(live), out, t.zero)
 
     def sum_flows(
@@ -137,6 +141,12 @@ class Algebra:
         some = any_of(live)
         return flows, {name: None if f is None else make("where", some, next(out), 0.0) for name, f in to_params.items()}
 
+    def _with_tangents(self, out) -> Value:
+        """A sum that is the zero by itself where nothing is present; its tangents there are whatever 0 / 0 gives."""
+        telling, zero = self.trace.telling, self.trace.zero
+        tangents = guarded(present(self.trace, out), out[telling:], zero[telling:]) if out[telling:] else ()
+        return (*out[:telling], *tangents)
+
     def _columns(self, candidates):
         return {leaf: [c[i] for c in candidates] for i, leaf in enumerate(self.trace.terms)}
 
@@ -147,7 +157,7 @@ class Algebra:
         """Whether the sum over absent terms alone gives the zero by itself: what they hold, or what stands for them in
         a reduction, which must be the same."""
         t = self.trace
-        if len(t.kinds) > 1 or not self._exactly_zero((root,), t.absent):
+        if t.telling > 1 or not self._exactly_zero((root,), t.absent):
             return False
         reductions = (n for n in postorder([root]) if n.op in NEUTRAL)
         return all(ranges.range_of(n.args[0], t.absent | self.param_facts) == NEUTRAL[n.op][1] for n in reductions)

@@ -15,6 +15,8 @@ from dpsemiring.algebra.expr import INT, Node, value_of
 from dpsemiring.algebra.semiring import Semiring
 
 Number = tuple[float, ...]
+Paid = float | tuple[float, ...]
+"""What a step pays: a number; with its tangent, where the semiring is a dual."""
 
 
 class Numbers:
@@ -27,8 +29,8 @@ class Numbers:
         self.zero = tuple(value_of(z) for z in self.trace.zero)
         self.one = tuple(value_of(o) for o in self.trace.one)
 
-    def encode(self, w: float) -> Number:
-        return self._value(self.trace.encode, {self.trace.w: w})
+    def encode(self, w: Paid) -> Number:
+        return self._value(self.trace.encode, self._paid(w))
 
     def decode(self, x: Number) -> dict[str, float]:
         t = self.trace
@@ -39,23 +41,27 @@ class Numbers:
         t = self.trace
         return self._value(t.times, dict(zip(t.a + t.b, a + b)))
 
-    def step(self, source: Number | None, w: float | None) -> Number:
+    def is_zero(self, value: Number) -> bool:
+        telling = self.trace.telling
+        return value[:telling] == self.zero[:telling]
+
+    def step(self, source: Number | None, w: Paid | None) -> Number:
         """The candidate times(source, encode(w)); `source` None is a start, `w` None a step that pays nothing."""
-        if w is not None and w == self.semiring.forbid:
+        if w is not None and self._paid(w)[self.trace.w[0]] == self.semiring.forbid:
             return self.zero
-        if source is not None and source == self.zero:
+        if source is not None and self.is_zero(source):
             return self.zero
         paid = self.one if w is None else self.encode(w)
         return paid if source is None else self.times(source, paid)
 
     def live(self, value: Number) -> bool:
         """Whether anything flows to the candidate of a step that exists and is allowed."""
-        return self.trace.adds or value != self.zero
+        return self.trace.adds or not self.is_zero(value)
 
     def sum(self, values: Sequence[Number]) -> Number:
         """The n-ary sum, in the order given; zeros are dropped first."""
         t = self.trace
-        values = [v for v in values if v != self.zero]
+        values = [v for v in values if not self.is_zero(v)]
         if not values:
             return self.zero
         if t.sum is not None:
@@ -87,18 +93,17 @@ class Numbers:
         t = self.trace
         return self._flows(t.times, (t.a, t.b), dict(zip(t.a + t.b, a + b)), bars)
 
-    def encode_flows(self, w: float, bars: Sequence[float]) -> tuple[float, dict[str, float]]:
-        """What flows to the real number w and to the parameters from bars at encode(w)."""
+    def encode_flows(self, w: Paid, bars: Sequence[float]) -> tuple[np.ndarray, dict[str, float]]:
+        """What flows to the real number w (and to its tangent) and to the parameters from bars at encode(w)."""
         t = self.trace
-        to_w, to_params = self._flows(t.encode, ((t.w,),), {t.w: w}, bars)
-        return float(to_w[0]), to_params
+        return self._flows(t.encode, (t.w,), self._paid(w), bars)
 
     def decode_flows(self, x: Number, output: str | None = None) -> tuple[np.ndarray, dict[str, float]]:
         """d output (the first, unless named) / d x, and / d parameters; 0 where it is no number at the zero."""
         t = self.trace
         root = t.decode[output or next(iter(t.decode))]
         to_x, to_params = self._flows((root,), (t.x,), dict(zip(t.x, x)), (1.0,))
-        if x == self.zero:
+        if self.is_zero(x):
             return np.where(np.isfinite(to_x), to_x, 0.0), dict.fromkeys(to_params, 0.0)
         return to_x, to_params
 
@@ -134,6 +139,9 @@ class Numbers:
         """An array over the values for each leaf, which stands for a component."""
         dtypes = [np.int64 if k == INT else np.float64 for k in self.trace.kinds]
         return {leaf: np.array([v[i] for v in values], dtypes[i]) for i, leaf in enumerate(leaves)}
+
+    def _paid(self, w: Paid) -> dict[Node, float]:
+        return dict(zip(self.trace.w, w if isinstance(w, tuple) else (w,)))
 
     def _value(self, roots, leaves) -> Number:
         values = evaluate(list(roots), leaves | self.params)

@@ -67,9 +67,9 @@ class Posterior:
         flows, _ = numbers.sum_flows(candidates, bars)
         leaves = numbers.columns(t.a, values) | dict(zip(t.b, paid)) | dict(zip(t.bars, flows.T)) | numbers.params
         to_paid = _flows(t.times, t.bars, t.b, leaves)
-        leaves = {t.w: w} | dict(zip(t.bars, to_paid)) | numbers.params
-        (to_w,) = _flows(t.encode, t.bars, (t.w,), leaves)
-        return np.where([v != numbers.zero for v in values], to_w, 0.0)
+        leaves = {t.w[0]: w} | dict(zip(t.bars, to_paid)) | numbers.params
+        (to_w,) = _flows(t.encode, t.bars, t.w, leaves)
+        return np.where([not numbers.is_zero(v) for v in values], to_w, 0.0)
 
     def _found(self):
         """Which output to differentiate, and where: the first that behaves as weights of paths do."""

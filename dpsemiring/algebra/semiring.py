@@ -51,7 +51,7 @@ class Trace:
 
     kinds: tuple[str, ...]
     laws: tuple[str, ...]
-    w: Node
+    w: tuple[Node, ...]  # the real numbers that a step pays: one, and of a dual its tangent
     a: tuple[Node, ...]
     b: tuple[Node, ...]
     x: tuple[Node, ...]
@@ -65,6 +65,32 @@ class Trace:
     decode: Mapping[str, Node]
     sum: tuple[Node, ...] | None  # over `terms`; None when the function iterates over its terms
     fold: tuple[Node, ...] | None  # of a and b, then
+    of: Trace | None = None  # of a dual, the trace that it is made of
+
+    @property
+    def primal(self) -> int:
+        """How many of the components, the first ones, are no tangents."""
+        return len((self.of or self).kinds)
+
+    @cached_property
+    def telling(self) -> int:
+        """How many of the components, the first ones, tell a value from the zero.
+
+        The tangents of a dual do not. Where the sum adds they do: a number that happens to be 0 has a tangent all the same.
+        """
+        return len(self.kinds) if self.adds else self.primal
+
+    @property
+    def exact(self) -> bool:
+        """Whether a choice between terms depends on their values, which must then come out alike on every backend."""
+        return self.of.exact if self.of else self.selects is not None or self.ranks
+
+    @cached_property
+    def tangents(self) -> dict[Node, int]:
+        """The ranges of the leaves that are tangents: finite wherever a term is."""
+        tangents = [leaf for leaves in (self.a, self.b, self.x, self.terms) for leaf in leaves[self.telling :]]
+        params = [leaf for name, leaf in self.params.items() if self.of and name not in self.of.params]
+        return dict.fromkeys([*tangents, *self.w[1:], *params], ranges.FINITE)
 
     @cached_property
     def selects(self) -> str | None:
@@ -128,15 +154,15 @@ class Trace:
     @cached_property
     def facts(self) -> dict[Node, int]:
         """The ranges of the leaves for a term that is present."""
-        single = ranges.of_value(_number(self.zero[0])) if len(self.kinds) == 1 else 0
+        single = ranges.of_value(_number(self.zero[0])) if self.telling == 1 else 0
         # a finite zero excludes its own class only when that class is the single value 0
         excluded = single if single in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) else 0
-        return dict.fromkeys(self.terms, ranges.NUMBER & ~excluded)
+        return dict.fromkeys(self.terms, ranges.NUMBER & ~excluded) | self.tangents
 
     @cached_property
     def absent(self) -> dict[Node, int]:
         """The ranges of the leaves for a term that is absent: the zero."""
-        return {t: ranges.of_value(_number(z)) for t, z in zip(self.terms, self.zero)}
+        return {t: ranges.of_value(_number(z)) for t, z in zip(self.terms, self.zero)} | self.tangents
 
 
 def _number(node):
@@ -307,7 +333,7 @@ def _trace(s: Semiring) -> Trace:
     return Trace(
         kinds=kinds,
         laws=tuple(s.laws),
-        w=w,
+        w=(w,),
         a=a,
         b=b,
         x=x,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,11 @@ import numpy as np
 from dpsemiring.algebra import posterior
 from dpsemiring.algebra.arrays import evaluate
 from dpsemiring.algebra.expr import INT
+from dpsemiring.api.along import Along
+from dpsemiring.api.derivatives import Derivatives
 from dpsemiring.api.path import Path
-from dpsemiring.lower.plan import Wanted
-from dpsemiring.run.engine import Backward, Run
+from dpsemiring.run.engine import Run
 from dpsemiring.run.sources import gradient
-from dpsemiring.run.total import Totaller
 from dpsemiring.run.walk import walkers
 
 if TYPE_CHECKING:
@@ -35,9 +36,8 @@ class Result:
 
     def __init__(self, solver: Solver, run: Run):
         self._solver, self._run, self._problem = solver, run, run.problem
-        self._totaller = Totaller(solver.recurrence, run.problem, run.ends, run.values, solver.engine.plain)
-        self._total = self._totaller.total()
-        self.outputs = {n: self._shaped(v.astype(run.problem.real)) for n, v in self._total.outputs.items()}
+        self._derivatives = Derivatives(solver, solver.engine, run)
+        self.outputs = self._derivatives.outputs()
         for name, value in self.outputs.items():
             if not hasattr(type(self), name):
                 setattr(self, name, value)
@@ -52,7 +52,7 @@ class Result:
         shape = f"{p.shape[1]} x {p.shape[2]}" if not p.batched else f"batch of {p.shape[0]}, {p.shape[1]} x {p.shape[2]}"
         return f"Result({self._solver.semiring!r}, {shape}, total={self.total})"
 
-    # --- first derivatives --------------------------------------------------------------------------
+    # --- derivatives --------------------------------------------------------------------------------
 
     @cached_property
     def marginals(self):
@@ -62,12 +62,7 @@ class Result:
         path visits the cell, under a hard minimum the indicator of one best path.
         """
         self._need_derivative("marginals")
-        recurrence, problem = self._solver.recurrence, self._problem
-        planes = {recurrence.sites[i].name: flow for i, flow in self._of_costs.sites.items()}
-        for name, array in problem.planes.items():  # a plane that only absent steps read
-            planes.setdefault(name, np.zeros(array.shape, problem.real))
-        planes = {name: self._shaped(planes[name].astype(problem.real, copy=False)) for name in problem.planes}
-        return planes if problem.as_dict else next(iter(planes.values()))
+        return self._derivatives.by_cost()
 
     @cached_property
     def occupancy(self):
@@ -77,7 +72,7 @@ class Result:
         states, the expected number of visits.
         """
         self._need_derivative("occupancy")
-        return self._shaped(self._of_the_rest.occupancy)
+        return self._derivatives.by_cell()
 
     def grad(self, name: str):
         """d total / d the named Param, in the shape of its value (summed over the batch where it has no batch axis).
@@ -94,7 +89,8 @@ class Result:
             different arrays of the sources bear.
         """
         if name in self._solver.params:
-            return self._param_gradient(name)
+            self._need_derivative(f"grad({name!r})")
+            return self._derivatives.by_param(name)
         bound = self._problem.sources
         known = [*self._solver.params, *dict.fromkeys(n for s in bound.values() for n in sorted(s.names))]
         if name in known:
@@ -106,61 +102,51 @@ class Result:
             raise KeyError(f"grad: {name!r} is a plane of the cost; its derivative is result.marginals")
         raise KeyError(f"grad: no parameter is named {name!r}; there are {', '.join(known) or 'none'}")
 
-    def _param_gradient(self, name):
-        self._need_derivative(f"grad({name!r})")
-        param, given = self._solver.params[name], self._problem.given[name]
-        total = np.zeros((self._problem.batch, *given.shape["b" in param.axes :]))
-        found = False
-        for i, flow in self._of_the_rest.sites.items():
-            site = self._solver.recurrence.sites[i]
-            if site.name != name:
-                continue
-            keep = tuple(slice(None) if a in site.axes or a == "b" else 0 for a in "bnm")
-            total[(..., *site.entry)] += flow[keep]
-            found = True
-        for own, value in self._solver.semiring.params.items():
-            if getattr(value, "name", None) == name:
-                total += (self._of_the_rest.params[own] + self._end_flows.params[own]).reshape(-1, *[1] * (total.ndim - 1))
-                found = True
-        if not found:
-            raise ValueError(f"grad: {name!r} is a mask, a label or a window's, which has no derivative")
-        if "b" not in param.axes:
-            total = total.sum(axis=0)
-        elif given.shape[0] == 1 < self._problem.batch:
-            total = total.sum(axis=0, keepdims=True)
-        return total.astype(self._problem.real).reshape(self._problem.shapes[name])[()]
+    def along(self, cost=None, params: Mapping[str, object] | None = None) -> Along:
+        """How the result changes while costs and Params move in a direction: second derivatives.
 
-    # Two kernels: costs alone, which is what most ask for, and all else together.
+        Parameters
+        ----------
+        cost : array or dict, optional
+            The direction of the cost, in its shape; of a dict of planes those that are missing stand still. Of a cost source
+            it is that of the plane's array.
+        params : dict, optional
+            For each Param that moves its direction, in the shape of its value.
 
-    @cached_property
-    def _of_costs(self) -> Backward:
-        return self._backward(Wanted(self._sites("cost")))
+        Returns
+        -------
+        Along
+            ``total``, ``marginals``, ``occupancy`` and ``grad(name)``: the derivatives of this result's.
 
-    @cached_property
-    def _of_the_rest(self) -> Backward:
-        return self._backward(Wanted(self._sites("number"), params=True, occupancy=True))
+        Raises
+        ------
+        TypeError
+            For a semiring without a derivative.
+        ValueError
+            For another shape, an unknown name, an infinity, and for a mask, labels or a parameter of a window, which have no
+            direction. A NaN makes its item NaN.
 
-    def _sites(self, role):
-        return tuple(i for i, s in enumerate(self._solver.recurrence.sites) if s.role == role)
+        Notes
+        -----
+        The recurrence runs on dual numbers once forward, and once back when marginals or gradients are asked for: a Hessian
+        times a direction in a small multiple of the time of a gradient, with no matrix. A hard minimum is linear but for its
+        kinks, so its marginals have the derivative 0.
 
-    @cached_property
-    def _end_flows(self):
-        return self._totaller.flows()
-
-    def _backward(self, wanted: Wanted) -> Backward:
-        """From the cells and from the ends; NaN for the items that hold one."""
-        backward = self._solver.engine.backward(self._run, self._end_flows, wanted)
-        items = np.arange(self._problem.batch)[:, None]
-        for i, (flow, n, m) in self._end_flows.sites.items():
-            if i in backward.sites:
-                array, inside = backward.sites[i], flow != 0
-                n, m = (np.where(inside & (array.shape[axis] > 1), x, 0) for axis, x in ((1, n), (2, m)))
-                np.add.at(array, (items, n, m), np.where(inside, flow, 0.0))
-        if self._problem.nan.any():
-            found = [*backward.sites.values(), *backward.params.values()]
-            for array in found + ([] if backward.occupancy is None else [backward.occupancy]):
-                array[self._problem.nan] = np.nan
-        return backward
+        Examples
+        --------
+        >>> import dpsemiring as dp
+        >>> cost = [[1.0, 2.0], [3.0, 4.0]]
+        >>> result = dp.compile(dp.topologies.dtw(), dp.Softmin(1.0))(cost)
+        >>> direction = [[0.0, 1.0], [0.0, 0.0]]
+        >>> moved = result.along(direction)
+        >>> bool(abs(moved.total - result.marginals[0, 1]) < 1e-12)
+        True
+        >>> p = result.marginals[0, 1]  # one path of three visits (0, 1): the derivative of p is -p (1 - p) / gamma
+        >>> bool(abs(moved.marginals[0, 1] + p * (1 - p)) < 1e-12)
+        True
+        """
+        self._need_derivative("along")
+        return Along(self._solver, self._run, cost, params)
 
     def _need_derivative(self, what):
         if not self._solver.semiring.derivative:
@@ -179,7 +165,7 @@ class Result:
                 f"topology with {'dp.Tropical' if semiring.forbid > 0 else 'dp.MaxPlus'}, look at result.occupancy, or draw "
                 "paths with result.sample"
             )
-        ends, chosen = self._run.ends, self._total.chosen
+        ends, chosen = self._run.ends, self._derivatives.total.chosen
         items = np.arange(self._problem.batch)
         some = (chosen >= 0) & ~self._problem.nan
         at = np.where(some, chosen, 0)
@@ -281,7 +267,7 @@ class Result:
     # --- shapes -------------------------------------------------------------------------------------
 
     def _shaped(self, array):
-        return array if self._problem.batched else array[0]
+        return self._derivatives.shaped(array)
 
     def _listed(self, items):
         return items if self._problem.batched else items[0]

@@ -12,8 +12,10 @@ from dpsemiring.declare.param import Differs, Entry, Param, number, over_batch
 from dpsemiring.declare.topology import Topology
 from dpsemiring.lower.build import build, per_item
 from dpsemiring.lower.plan import make_plan
+from dpsemiring.lower.tangent import dual
 from dpsemiring.run import windows
 from dpsemiring.run.dispatch import ENGINES, make_engine
+from dpsemiring.run.engine import Engine
 from dpsemiring.run.inputs import bind
 from dpsemiring.run.total import list_ends
 
@@ -59,7 +61,7 @@ class Solver:
         _ = semiring.trace  # mistakes in its functions come to light here, not at the first call
         self.recurrence = build(topology, semiring)
         self.engine = make_engine(engine, self.recurrence)
-        self._engine_name = engine
+        self._dual: tuple[Engine, Engine] | None = None
         fronts.prepare()
 
     def per_item(self) -> Solver:
@@ -67,7 +69,7 @@ class Solver:
         twin = copy(self)
         twin.params = {name: over_batch(param) for name, param in self.params.items()}
         twin.recurrence = per_item(self.recurrence)
-        twin.engine = make_engine(self._engine_name, twin.recurrence)
+        twin.engine = self.engine.another(twin.recurrence)
         return twin
 
     def __call__(
@@ -109,6 +111,12 @@ class Solver:
         run = self.engine.forward(problem, list_ends(self.recurrence, problem))
         windows.check_reach(self.recurrence, problem, run.values)
         return Result(self, run)
+
+    def dual(self) -> Engine:
+        """An engine of the same kind for the recurrence on dual numbers; made once."""
+        if self._dual is None or self._dual[0] is not self.engine:
+            self._dual = self.engine, self.engine.another(dual(self.recurrence))
+        return self._dual[1]
 
     def __str__(self):
         window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"

@@ -81,7 +81,7 @@ class _Sites:
         param, entry = (value.param, value.index) if isinstance(value, Entry) else (value, ())
         return site_leaf(self.index(Site("number", param.name, param.axes, entry=entry)))
 
-    def weight(self, terms, penalty) -> Node | None:
+    def weight(self, terms, penalty) -> tuple[Node] | None:
         """penalty + sum of weight * cost; None where nothing is paid.
 
         A forbidden cost wins over every weight, and a forbidden weight over every cost: the product is formed
@@ -99,7 +99,7 @@ class _Sites:
             cost = site_leaf(self.index(Site("cost", t.plane, at=t.at)))
             paid = self.product(self.number(t.weight), cost)
             total = paid if total is None else total + paid
-        return total
+        return None if total is None else (total,)
 
     def product(self, weight: Node, cost: Node) -> Node:
         if weight.op == "const" and weight.payload[0] == math.inf:

@@ -145,28 +145,28 @@ def backward(recurrence: Recurrence, *, starts: bool, sites: tuple[int, ...], pa
                 live = make("and", live, present(t, source))
             if params:
                 _collect(cell.params, {n: None if g is None else make("where", live, g, 0.0) for n, g in to_p.items()})
-            if to_w is None:
-                continue
-            to_w = make("where", live, to_w, 0.0)
-            if occupancy:
-                cell.occupancy = _plus(to_w, cell.occupancy)
+            to_w = [None if g is None else make("where", live, g, 0.0) for g in to_w]
+            if occupancy and to_w[0] is not None:
+                cell.occupancy = _plus(to_w[0], cell.occupancy)
             if arc.weight is not None:
-                found = vjp([(arc.weight, to_w)], [site_leaf(i) for i in sites])
+                outputs = [(w, g) for w, g in zip(arc.weight, to_w) if g is not None]
+                found = vjp(outputs, [site_leaf(i) for i in sites])
                 _collect(cell.sites, {i: None if g is None else make("where", live, g, 0.0) for i, g in zip(sites, found)})
     return _without_unused_leaves(cell)
 
 
-def _arc_flows(algebra: Algebra, source: Value | None, w: Node | None, bars):
-    """What flows to the source's components, to w and to the parameters, from bars at times(source, encode(w))."""
+def _arc_flows(algebra: Algebra, source: Value | None, w: Value | None, bars):
+    """What flows to the source's components, to w (and its tangent) and to the parameters, from bars at the product
+    times(source, encode(w))."""
     t = algebra.trace
     product = t.encode if source is None else tuple(substitute(t.times, dict(zip(t.b, t.encode))))
     outputs = [(p, g) for p, g in zip(product, bars) if g is not None]
-    found = vjp(outputs, [*t.a, t.w, *t.params.values()])
-    values = {t.w: const(0.0) if w is None else w, **dict(zip(t.a, source or t.a))}
+    found = vjp(outputs, [*t.a, *t.w, *t.params.values()])
+    values = dict(zip(t.w, w or [const(0.0)] * len(t.w))) | dict(zip(t.a, source or t.a))
     found = [None if f is None else substitute([f], values)[0] for f in found]
-    width = len(t.kinds)
+    width, paid = len(t.kinds), len(t.kinds) + len(t.w)
     to_source = list(bars) if w is None else found[:width]
-    return to_source if source is not None else [], found[width], {} if w is None else dict(zip(t.params, found[width + 1 :]))
+    return to_source if source is not None else [], found[width:paid], {} if w is None else dict(zip(t.params, found[paid:]))
 
 
 def choice(recurrence: Recurrence) -> Cell:

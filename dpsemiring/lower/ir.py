@@ -5,7 +5,9 @@
     arc        := origin, source, weight, site*      the sites after the weight are masks: 0 means "not here"
     origin     := start(index, pattern) | step(index, dn, dm)
     source     := index of a state | none      (starts have none)
-    weight     := expression over site leaves | none     (none pays nothing: it encodes to `one`)
+    weight     := (paid, tangent*) | none            (none pays nothing: it encodes to `one`; a dual pays a tangent too)
+    paid       := expression over site leaves
+    tangent    := expression over site leaves
     site       := cost(plane, at) | number(param, entry) | mask(param, columns)   a real number at each cell
     end        := pattern, state, weight, index
 
@@ -56,7 +58,7 @@ class Arc:
     dn: int
     dm: int
     source: int | None
-    weight: Node | None
+    weight: tuple[Node, ...] | None
     masks: tuple[int, ...] = ()
     pattern: tuple[int | None, int | None] | None = None  # of a start
 
@@ -72,7 +74,7 @@ class End:
     index: int
     pattern: tuple[int | None, int | None]
     state: int
-    weight: Node | None
+    weight: tuple[Node, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +131,7 @@ class Recurrence:
     def _weight(self, weight):
         if weight is None:
             return "one"
-        text = show(weight)
+        text = ", ".join(map(show, weight))
         for i in reversed(range(len(self.sites))):
             text = text.replace(site_name(i), str(self.sites[i]))
         return f"encode({text})"

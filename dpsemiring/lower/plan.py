@@ -37,8 +37,7 @@ class Plan:
     @property
     def exact(self) -> bool:
         """Whether values must come out alike on every backend, as a choice between candidates depends on them."""
-        trace = self.recurrence.semiring.trace
-        return trace.selects is not None or trace.ranks
+        return self.recurrence.semiring.trace.exact
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -39,6 +39,9 @@ class Engine(Protocol):
     recurrence: Recurrence
     plain: bool  # whether totals are to be summed item by item, as an oracle does
 
+    def another(self, recurrence: Recurrence) -> Engine:
+        """An engine of the same kind for another recurrence."""
+
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
         """Mark items that hold a NaN, or the refused infinity, in the first rows[b] rows, columns lo[b, n] to hi[b, n]."""
 

@@ -228,7 +228,7 @@ def _survey(recurrence, problem, excess, survey):
     refused = -forbid
     for name, plane in problem.planes.items():
         bad = np.zeros(problem.batch, bool)
-        rows, (lo, hi) = problem.n_len + excess[name][0], _read_columns(recurrence, problem, name, excess[name])
+        rows, (lo, hi) = problem.n_len + excess[name][0], read_columns(recurrence, problem, name, excess[name])
         survey(plane, rows, lo, hi, refused, problem.nan, bad)
         for b in np.flatnonzero(bad):
             raise ValueError(
@@ -252,7 +252,7 @@ def _survey(recurrence, problem, excess, survey):
         problem.nan |= np.isnan(values)
 
 
-def _read_columns(recurrence, problem, name, excess):
+def read_columns(recurrence, problem, name, excess):
     """Of each row of a plane, the range of columns that some cell may read; of all rows alike where there is no window."""
     lo, hi = np.zeros((problem.batch, 1), np.int64), (problem.m_len + excess[1])[:, None]
     if problem.window is None:

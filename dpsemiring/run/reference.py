@@ -14,7 +14,7 @@ from dpsemiring.run.engine import Backward, Run, empty_sites
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
-_BAR = var("bar")
+_BARS = var("bar"), var("bar'")
 
 
 class ReferenceEngine:
@@ -24,6 +24,9 @@ class ReferenceEngine:
 
     def __init__(self, recurrence: Recurrence):
         self.recurrence = recurrence
+
+    def another(self, recurrence: Recurrence) -> ReferenceEngine:
+        return ReferenceEngine(recurrence)
 
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
         columns = np.arange(array.shape[2])
@@ -122,10 +125,10 @@ class Lattice:
         if any(self.site(i, n, m) == 0.0 for i in arc.masks):
             return None
         w = self.weight(arc, n, m)
-        return None if w == self.r.semiring.forbid else self.numbers.step(source, w)
+        return None if w is not None and w[0] == self.r.semiring.forbid else self.numbers.step(source, w)
 
     def weight(self, arc, n, m):
-        return None if arc.weight is None else float(evaluate([arc.weight], self.leaves(n, m))[0])
+        return None if arc.weight is None else tuple(map(float, evaluate(arc.weight, self.leaves(n, m))))
 
     def leaves(self, n, m):
         return {site_leaf(i): self.site(i, n, m) for i in range(len(self.r.sites))}
@@ -161,7 +164,8 @@ class Lattice:
 
     def _arc_back(self, arc, n, m, flow, e, sites, params, occupancy):
         w = self.weight(arc, n, m)
-        paid = self.numbers.encode(0.0 if w is None else w)
+        nothing = (0.0,) * len(self.numbers.trace.w)
+        paid = self.numbers.encode(w or nothing)
         if arc.is_start:
             to_paid = flow
         else:
@@ -171,16 +175,16 @@ class Lattice:
                 to_source, to_params = flow, {}
             e[source] = e[source] + to_source
             self._add(params, to_params)
-        to_w, to_params = self.numbers.encode_flows(0.0 if w is None else w, to_paid)
-        occupancy[self.b, n, m] += to_w
+        to_w, to_params = self.numbers.encode_flows(w or nothing, to_paid)
+        occupancy[self.b, n, m] += to_w[0]
         if w is None:
             return
         self._add(params, to_params)
         for i, array in sites.items():
-            (f,) = vjp([(arc.weight, _BAR)], [site_leaf(i)])
+            (f,) = vjp(list(zip(arc.weight, _BARS)), [site_leaf(i)])
             place = self.place(i, n, m)
             if f is not None and place is not None:
-                array[(self.b, *place[1:])] += float(evaluate([f], self.leaves(n, m) | {_BAR: to_w})[0])
+                array[(self.b, *place[1:])] += float(evaluate([f], self.leaves(n, m) | dict(zip(_BARS, to_w)))[0])
 
     def _add(self, params, found):
         for name, value in found.items():
@@ -191,7 +195,7 @@ class Lattice:
         out = []
         while k is not None and k >= 0:
             value = self.values[n, m, k]
-            arc = next((a for a, v in self.candidates(n, m, k) if v == value != self.numbers.zero), None)
+            arc = next((a for a, v in self.candidates(n, m, k) if v == value and not self.numbers.is_zero(v)), None)
             if arc is None:
                 return np.zeros((0, 4), np.int64)
             out.append((n, m, k, -1 if arc.is_start else arc.index))

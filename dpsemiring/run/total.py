@@ -14,7 +14,7 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.run.inputs import Problem
 
 NOWHERE = np.iinfo(np.int64).max
-ONE, FLOW = const(1.0), var("flow")
+ONE, FLOWS = const(1.0), (var("flow"), var("flow'"))
 
 
 @dataclass(eq=False)
@@ -95,19 +95,19 @@ class Totaller:
         self.candidates, self.live = self._candidates()
 
     def _weights(self):
-        """(E, B): the real number that each end pays, and whether it pays one."""
-        w = np.zeros(self.ends.n.T.shape)
-        pays = np.zeros(w.shape, bool)
+        """(E, B): the real number (and its tangent) that each end pays, and whether it pays one."""
+        pays = np.zeros(self.ends.n.T.shape, bool)
+        w = [np.zeros(pays.shape) for _ in self.trace.w]
         for which, end in enumerate(self.r.ends):
             if end.weight is not None:
                 here = (self.ends.which.T == which) & self.ends.exist.T
                 leaves = {leaf: self._read(i) for leaf, i in self._sites_of(end.weight)}
-                value = np.broadcast_to(evaluate([end.weight], leaves)[0], w.shape)
-                w, pays = np.where(here, value, w), pays | here
+                w = [np.where(here, new, old) for new, old in zip(evaluate(end.weight, leaves), w)]
+                pays = pays | here
         return w, pays
 
     def _sites_of(self, weight):
-        return [(n, int(n.payload[4:])) for n in postorder([weight]) if n.op == "var"]
+        return [(n, int(n.payload[4:])) for n in postorder(weight) if n.op == "var"]
 
     def _read(self, i):
         """(E, B): site i at every end cell; the forbidden value outside its extents."""
@@ -125,10 +125,10 @@ class Totaller:
         t = self.trace
         candidates = self.values
         if self.pays.any():
-            encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
+            encoded = evaluate(list(t.encode), dict(zip(t.w, self.w)) | self.params)
             paid = evaluate(list(t.times), dict(zip(t.a + t.b, [*self.values, *encoded])) | self.params)
             candidates = [np.where(self.pays & self.reached, p, v) for p, v in zip(paid, self.values)]
-        live = self.ends.exist.T & ~(self.pays & (self.w == self.semiring.forbid))
+        live = self.ends.exist.T & ~(self.pays & (self.w[0] == self.semiring.forbid))
         if not t.adds:
             live &= self.reached
             live &= self._differs(candidates)
@@ -136,7 +136,7 @@ class Totaller:
 
     def _differs(self, values):
         """Where a value is not the zero."""
-        return np.logical_or.reduce([v != value_of(z) for v, z in zip(values, self.trace.zero)])
+        return np.logical_or.reduce([v != value_of(z) for v, z in zip(values[: self.trace.telling], self.trace.zero)])
 
     def total(self) -> Total:
         t, batch = self.trace, self.problem.batch
@@ -173,7 +173,7 @@ class Totaller:
             if end.weight is not None:
                 here = (self.ends.which.T == which) & self.live
                 for leaf, i in self._sites_of(end.weight):
-                    self._site_flow(sites, i, end.weight, leaf, np.where(here, to_w, 0.0))
+                    self._site_flow(sites, i, end.weight, leaf, [np.where(here, g, 0.0) for g in to_w])
         nan = self.problem.nan
         return Flows(
             [np.where(nan, np.nan, v).T for v in np.broadcast_arrays(*to_values, np.zeros(shape))[:-1]],
@@ -207,8 +207,8 @@ class Totaller:
         """Through times(value, encode(w)) where an end pays; straight to the value where it does not."""
         t = self.trace
         if not self.pays.any():
-            return to_terms, np.zeros(self.live.shape)
-        encoded = evaluate(list(t.encode), {t.w: self.w} | self.params)
+            return to_terms, [np.zeros(self.live.shape) for _ in t.w]
+        encoded = evaluate(list(t.encode), dict(zip(t.w, self.w)) | self.params)
         leaves = dict(zip(t.a + t.b, [*self.values, *encoded])) | dict(zip(t.bars, to_terms)) | self.params
         found = vjp(list(zip(t.times, t.bars)), [*t.a, *t.b, *t.params.values()])
         paid = self.pays & self.live
@@ -216,21 +216,20 @@ class Totaller:
         paid &= self.reached
         width = len(t.kinds)
         to_values = [np.where(self.pays, g, straight) for g, straight in zip(got[:width], to_terms)]
-        to_w = np.zeros(self.live.shape)
-        leaves = {t.w: self.w} | dict(zip(t.bars, got[width : 2 * width])) | self.params
-        through = vjp(list(zip(t.encode, t.bars)), [t.w, *t.params.values()])
+        leaves = dict(zip(t.w, self.w)) | dict(zip(t.bars, got[width : 2 * width])) | self.params
+        through = vjp(list(zip(t.encode, t.bars)), [*t.w, *t.params.values()])
         through = [np.where(paid, 0.0 if f is None else evaluate([f], leaves)[0], 0.0) for f in through]
-        to_w = through[0]
-        for n, direct, coded in zip(t.params, got[2 * width :], through[1:]):
+        for n, direct, coded in zip(t.params, got[2 * width :], through[len(t.w) :]):
             params[n] = params[n] + np.where(paid, direct + coded, 0.0).sum(axis=0)
-        return to_values, to_w
+        return to_values, through[: len(t.w)]
 
-    def _site_flow(self, sites, i, weight, leaf, flow):
-        (f,) = vjp([(weight, FLOW)], [leaf])
+    def _site_flow(self, sites, i, weight, leaf, flows):
+        (f,) = vjp(list(zip(weight, FLOWS)), [leaf])
         if f is None or self.r.sites[i].role == "mask":
             return
-        leaves = {other: self._read(j) for other, j in self._sites_of(weight)} | {FLOW: flow}
-        value = np.where(flow != 0.0, evaluate([f], leaves)[0], 0.0)
+        leaves = {other: self._read(j) for other, j in self._sites_of(weight)} | dict(zip(FLOWS, flows))
+        some = np.logical_or.reduce([flow != 0.0 for flow in flows])
+        value = np.where(some, evaluate([f], leaves)[0], 0.0)
         at = self.r.sites[i].at
         before = sites.get(i)
         total = value.T if before is None else before[0] + value.T

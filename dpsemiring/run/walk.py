@@ -27,7 +27,7 @@ class Move:
 
     step: int  # -1: a start
     source: Node
-    pays: float | None
+    pays: tuple[float, ...] | None
     value: Number
 
 
@@ -57,7 +57,7 @@ class Walker:
         for n, m, which in self.ends:
             end = self.recurrence.ends[which]
             w = self.lattice.weight(end, n, m)
-            if w is None or w != self.recurrence.semiring.forbid:
+            if w is None or w[0] != self.recurrence.semiring.forbid:
                 source = n, m, end.state
                 yield Move(which, source, w, self.numbers.step(self.lattice.values[source], w))
 
@@ -65,7 +65,7 @@ class Walker:
 
     def sample(self, count: int, rng: np.random.Generator) -> list[tuple[np.ndarray, float]]:
         """Paths drawn from the posterior, each with its own total; none where there is no path."""
-        if not any(move.value != self.numbers.zero for move in self.into(None)):
+        if all(self.numbers.is_zero(move.value) for move in self.into(None)):
             return []
         posterior = Posterior(self.numbers)
         known: dict[Node, np.ndarray] = {}

@@ -113,7 +113,8 @@ def check_reach(recurrence: Recurrence, problem: Problem, values: list[np.ndarra
     if problem.window is None:
         return
     lo, hi = problem.window
-    blocked = np.logical_and.reduce([v == value_of(z) for v, z in zip(values, recurrence.semiring.trace.zero)]).all(axis=1)
+    trace = recurrence.semiring.trace
+    blocked = np.logical_and.reduce([v == value_of(z) for v, z in zip(values[: trace.telling], trace.zero)]).all(axis=1)
     for b in np.flatnonzero(blocked & ~problem.nan):
         rows, cols = (int(length[b]) + x for length, x in zip((problem.n_len, problem.m_len), recurrence.extra))
         everything = np.zeros(rows, np.int64), np.full(rows, cols)

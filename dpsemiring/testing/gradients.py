@@ -62,7 +62,7 @@ class Gathering:
         own: dict[str, float] = {}
         if before is not None:
             to_before, to_paid, own = self.numbers.times_flows(before, paid, tuple(bars))
-        to_w, more = self.numbers.encode_flows(0.0 if arc.w is None else arc.w, tuple(to_paid))
+        (to_w,), more = self.numbers.encode_flows(0.0 if arc.w is None else arc.w, tuple(to_paid))
         if arc.target is not None:
             self.occupancy[arc.target[:2]] += to_w
         if arc.w is None:  # nothing is paid: the candidate is `before` itself

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from dpsemiring.api import Result, Solver
@@ -95,7 +96,9 @@ class Core:
 
     def second(self, memory, wanted, along, tensors, directions) -> list[torch.Tensor]:
         """d (d total / d the wanted inputs), while the inputs numbered by `along` move in these directions."""
-        moving = {self.inputs[i]: d.detach().numpy() for i, d in zip(along, directions)}
+        # what flows in may be infinite, where a loss is; a direction must not be
+        arrays = (np.where(np.isinf(a), np.nan, a) for a in (d.detach().numpy() for d in directions))
+        moving = {self.inputs[i]: a for i, a in zip(along, arrays)}
         cost = {name: moving.pop(name) for name in self.planes if name in moving}
         return self._read(self.result(memory, tensors).along(cost=cost, params=moving), wanted, tensors[2:])
 

@@ -94,6 +94,9 @@ class CpuEngine:
         self._plans: dict[np.dtype, Plan] = {}
         self._kernels: dict[tuple, Callable] = {}
 
+    def another(self, recurrence: Recurrence) -> CpuEngine:
+        return CpuEngine(recurrence)
+
     def plan(self, real: np.dtype) -> Plan:
         if real not in self._plans:
             self._plans[real] = make_plan(self.recurrence, real.name)

@@ -63,8 +63,13 @@ class EmulatedEngine:
         self._together, self._edit = together, edit
         self._order, self._seed = order, seed
         self._mode = {"sanitize": sanitize, "races": races, "contract": contract, "optimize": contract}
+        self._options = {"threads": threads, "height": height, "grid": grid, "order": order, "seed": seed}
+        self._options |= {"sanitize": sanitize, "races": races, "contract": contract, "together": together, "edit": edit}
         self._plans: dict[str, Plan] = {}
         self._modules: dict[tuple, Module] = {}
+
+    def another(self, recurrence: Recurrence) -> EmulatedEngine:
+        return EmulatedEngine(recurrence, **self._options)
 
     def plan(self, real: np.dtype) -> Plan:
         name = np.dtype(real).name

@@ -1,0 +1,105 @@
+"""What flows back from a run's first output: to costs, to Params, to cells. Shared by first derivatives and second ones."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpsemiring.lower.plan import Wanted
+from dpsemiring.run.engine import Backward, Engine, Run
+from dpsemiring.run.total import Totaller
+
+if TYPE_CHECKING:
+    from dpsemiring.api.solver import Solver
+
+
+class Derivatives:
+    """The derivatives of the first output of `run`, by what the solver's own recurrence reads.
+
+    The run is that of the solver, or one over its dual: the sites of the one are the first ones of the other.
+    """
+
+    def __init__(self, solver: Solver, engine: Engine, run: Run):
+        self.solver, self.engine, self.run, self.problem = solver, engine, run, run.problem
+        self.totaller = Totaller(engine.recurrence, run.problem, run.ends, run.values, engine.plain)
+        self.total = self.totaller.total()
+
+    def outputs(self) -> dict[str, np.ndarray]:
+        """Every output by name, () or (B,)."""
+        return {n: self.shaped(v.astype(self.problem.real)) for n, v in self.total.outputs.items()}
+
+    def shaped(self, array):
+        """Without the batch axis where the call had none."""
+        return array if self.problem.batched else array[0]
+
+    def by_cost(self):
+        """By the cost, shaped like it; a dict of planes where the cost was one."""
+        recurrence, problem = self.solver.recurrence, self.problem
+        planes = {recurrence.sites[i].name: flow for i, flow in self._of_costs.sites.items()}
+        for name, array in problem.planes.items():  # a plane that only absent steps read
+            planes.setdefault(name, np.zeros(array.shape, problem.real))
+        planes = {name: self.shaped(planes[name].astype(problem.real, copy=False)) for name in problem.planes}
+        return planes if problem.as_dict else next(iter(planes.values()))
+
+    def by_cell(self):
+        """By a penalty for entering the cell."""
+        return self.shaped(self._of_the_rest.occupancy)
+
+    def by_param(self, name: str):
+        """By the named Param, in the shape of its value; refuses one that has no derivative."""
+        param, given = self.solver.params[name], self.problem.given[name]
+        total = np.zeros((self.problem.batch, *given.shape["b" in param.axes :]))
+        found = False
+        for i, flow in self._of_the_rest.sites.items():
+            site = self.solver.recurrence.sites[i]
+            if site.name != name:
+                continue
+            keep = tuple(slice(None) if a in site.axes or a == "b" else 0 for a in "bnm")
+            entry: tuple[Any, ...] = (..., *site.entry)
+            total[entry] += flow[keep]
+            found = True
+        for own, value in self.solver.semiring.params.items():
+            if getattr(value, "name", None) == name:
+                total += (self._of_the_rest.params[own] + self._end_flows.params[own]).reshape(-1, *[1] * (total.ndim - 1))
+                found = True
+        if not found:
+            raise ValueError(f"grad: {name!r} is a mask, a label or a window's, which has no derivative")
+        if "b" not in param.axes:
+            total = total.sum(axis=0)
+        elif given.shape[0] == 1 < self.problem.batch:
+            total = total.sum(axis=0, keepdims=True)
+        return total.astype(self.problem.real).reshape(self.problem.shapes[name])[()]
+
+    # Two kernels: costs alone, which is what most ask for, and all else together.
+
+    @cached_property
+    def _of_costs(self) -> Backward:
+        return self._backward(Wanted(self._sites("cost")))
+
+    @cached_property
+    def _of_the_rest(self) -> Backward:
+        return self._backward(Wanted(self._sites("number"), params=True, occupancy=True))
+
+    def _sites(self, role):
+        return tuple(i for i, s in enumerate(self.solver.recurrence.sites) if s.role == role)
+
+    @cached_property
+    def _end_flows(self):
+        return self.totaller.flows()
+
+    def _backward(self, wanted: Wanted) -> Backward:
+        """From the cells and from the ends; NaN for the items that hold one."""
+        backward = self.engine.backward(self.run, self._end_flows, wanted)
+        items = np.arange(self.problem.batch)[:, None]
+        for i, (flow, n, m) in self._end_flows.sites.items():
+            if i in backward.sites:
+                array, inside = backward.sites[i], flow != 0
+                n, m = (np.where(inside & (array.shape[axis] > 1), x, 0) for axis, x in ((1, n), (2, m)))
+                np.add.at(array, (items, n, m), np.where(inside, flow, 0.0))
+        if self.problem.nan.any():
+            found = [*backward.sites.values(), *backward.params.values()]
+            for array in found + ([] if backward.occupancy is None else [backward.occupancy]):
+                array[self.problem.nan] = np.nan
+        return backward

@@ -1,0 +1,120 @@
+"""A direction in which a call's numbers move: its tangents, laid out as a problem of the dual recurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from dpsemiring.algebra.tangent import tangent_params
+from dpsemiring.declare.param import Param
+from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.tangent import moving_sites
+from dpsemiring.run.arrays import real_array
+from dpsemiring.run.engine import Engine
+from dpsemiring.run.inputs import Problem, read_columns, spread
+
+
+def with_tangents(
+    recurrence: Recurrence,
+    declared: Mapping[str, Param],
+    problem: Problem,
+    cost,
+    params: Mapping[str, object] | None,
+    engine: Engine,
+) -> Problem:
+    """The problem of the dual recurrence: all of `problem`, and what moves.
+
+    `cost` is shaped like the cost, or a dict of planes; `params` holds arrays in the shapes of the Params' values. What is
+    missing stands still. A NaN makes its item NaN; infinities are refused.
+    """
+    planes = _planes(problem, cost)
+    given = {name: _param(recurrence, declared, problem, name, value) for name, value in (params or {}).items()}
+    nan = problem.nan.copy()
+    still = np.zeros((1, 1, 1), problem.real)
+    sites = []
+    moving = moving_sites(recurrence)
+    for i in moving:
+        site = recurrence.sites[i]
+        if site.role == "cost":
+            sites.append(planes.get(site.name, still))
+        elif site.name in given:
+            sites.append(np.ascontiguousarray(spread(site.axes, given[site.name][(..., *site.entry)]), problem.real))
+        else:
+            sites.append(still)
+    for name, plane in planes.items():
+        more = next(problem.more[i] for i in moving if recurrence.sites[i].name == name)
+        rows, (lo, hi) = problem.n_len + more[0], read_columns(recurrence, problem, name, more)
+        for infinity in (np.inf, -np.inf):
+            bad = np.zeros(problem.batch, bool)
+            engine.survey(plane, rows, lo, hi, infinity, nan, bad)
+            for b in np.flatnonzero(bad):
+                raise ValueError(f"along: the direction of plane {name!r} holds {infinity:+} in item {b}; a direction is finite")
+    for name, array in given.items():
+        nan |= _lost(recurrence, declared[name], problem, name, array)
+    own = {}
+    for name, dot in tangent_params(recurrence.semiring).items():
+        value = given.get(recurrence.semiring.params[name].name)
+        own[dot] = np.zeros(1) if value is None else np.asarray(value, np.float64).reshape(-1)
+    more = [*problem.more, *(problem.more[i] for i in moving)]
+    return replace(problem, sites=[*problem.sites, *sites], more=more, params={**problem.params, **own}, nan=nan)
+
+
+def _planes(problem, cost) -> dict[str, np.ndarray]:
+    """The planes that move, (B, N + i, M + j)."""
+    if cost is None:
+        return {}
+    names = list(problem.planes)
+    if not isinstance(cost, Mapping):
+        if len(names) != 1:
+            raise ValueError(
+                f"along: the cost has the planes {', '.join(map(repr, names))}; pass a dict with a direction for some"
+            )
+        cost = {names[0]: cost}
+    out = {}
+    for name, value in cost.items():
+        if name not in problem.planes:
+            raise ValueError(f"along: unknown plane {name!r}; the topology reads {', '.join(map(repr, names))}")
+        array = real_array(f"along: the direction of plane {name!r}", value)
+        wanted = problem.planes[name].shape[0 if problem.batched else 1 :]
+        if array.shape != wanted:
+            raise ValueError(f"along: the direction of plane {name!r} has the shape {array.shape}; that of the cost is {wanted}")
+        with np.errstate(over="ignore"):
+            out[name] = np.ascontiguousarray(array.reshape(problem.planes[name].shape), problem.real)
+    return out
+
+
+def _param(recurrence, declared, problem, name, value) -> np.ndarray:
+    """The direction of a Param with every axis that its value has in the problem."""
+    if name not in declared:
+        raise ValueError(f"along: no parameter is named {name!r}; there are {', '.join(declared) or 'none'}")
+    real = {site.name for site in recurrence.sites if site.role == "number"}
+    real |= {own.name for own in recurrence.semiring.params.values() if isinstance(own, Param)}
+    if name not in real:
+        raise ValueError(f"along: {name!r} is a mask, a label or a window's, which has no derivative")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"along: the direction of {name!r} has the dtype {array.dtype}; real numbers are expected")
+    if array.shape != problem.shapes[name]:
+        raise ValueError(
+            f"along: the direction of {name!r} has the shape {array.shape}; that of its value is {problem.shapes[name]}"
+        )
+    return array.reshape(problem.given[name].shape)
+
+
+def _lost(recurrence, param, problem, name, array) -> np.ndarray:
+    """(B,): the items in which the direction of a Param holds a NaN; an infinity is refused."""
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(array.astype(problem.real))
+    if finite.all():
+        return np.zeros(problem.batch, bool)
+    wide = spread(
+        param.axes, np.where(finite, 0, np.where(np.isnan(array), 2, 1)).max(axis=tuple(range(len(param.axes), array.ndim)))
+    )
+    sizes = (problem.n_len + recurrence.extra[0], problem.m_len + recurrence.extra[1])
+    n, m = (np.arange(size) < length[:, None] for size, length in zip(wide.shape[1:], sizes))
+    read = np.where(n[:, :, None] & m[:, None], wide, 0)
+    if (read == 1).any():
+        raise ValueError(f"along: the direction of {name!r} holds an infinity of {problem.real}; a direction is finite")
+    return (read == 2).any(axis=(1, 2))
