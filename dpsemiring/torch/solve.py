@@ -56,6 +56,16 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
     return TensorResult(core, tensors, batched, as_dict, {name: tuple(v.shape) for name, v in values.items()})
 
 
+def _check_modes() -> None:
+    """Refuse forward mode over forward mode, in which torch takes the inner derivative of a Function for a constant."""
+    stack = torch._C._functorch.get_interpreter_stack() or []
+    if sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack) > 1:
+        raise NotImplementedError(
+            "forward mode over forward mode: torch loses the second derivative of any autograd.Function there, without a word; "
+            "use torch.func.hessian, which is forward over reverse, or jacrev(jacrev)"
+        )
+
+
 def _real(what, value) -> torch.Tensor:
     """A tensor of float32 or float64, as `run.arrays.real_array` has it."""
     if not isinstance(value, torch.Tensor):
@@ -127,6 +137,8 @@ class TensorResult:
             total, *rest = ops.total(core.number, *self._apart())
             found = [total if core.differentiable else total.detach(), *(o.detach() for o in rest)]
         else:
+            if torch._C._are_functorch_transforms_active():
+                _check_modes()
             found = Total.apply(core, self._memory, *tensors)
         self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, found)}
 
