@@ -12,7 +12,17 @@ import torch
 from dpsemiring.torch.core import THIRD, Core, Memory
 
 
-class Total(torch.autograd.Function):
+class Function(torch.autograd.Function):
+    """A Function whose call outside of `torch.func` costs little: torch's own binds its arguments by name each time."""
+
+    @classmethod
+    def apply(cls, *args):
+        if torch._C._are_functorch_transforms_active():
+            return super().apply(*args)
+        return super(torch.autograd.Function, cls).apply(*args)
+
+
+class Total(Function):
     """Every output that the semiring decodes, (B,); the first is differentiable."""
 
     @staticmethod
@@ -29,7 +39,10 @@ class Total(torch.autograd.Function):
         wanted = _needed(ctx, 2)
         if flow is None or not wanted:
             return (None,) * (2 + ctx.core.count)
-        found = Gradient.apply(ctx.core, ctx.memory, wanted, *ctx.saved_tensors)
+        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+            found = Gradient.apply(ctx.core, ctx.memory, wanted, *ctx.saved_tensors)
+        else:  # what most ask for: a gradient that is not differentiated again
+            found = ctx.core.gradient(ctx.memory, wanted, ctx.saved_tensors)
         return None, None, *_at(ctx, wanted, [f * _like(flow, f) for f in found])
 
     @staticmethod
@@ -48,7 +61,7 @@ class Total(torch.autograd.Function):
         return _unfold(info, batch, Total.apply(core, memory, *folded))
 
 
-class Gradient(torch.autograd.Function):
+class Gradient(Function):
     """d total / d the inputs numbered by `wanted`, each in its input's shape."""
 
     @staticmethod
@@ -80,7 +93,7 @@ class Gradient(torch.autograd.Function):
         return _unfold(info, batch, Gradient.apply(core, memory, wanted, *folded))
 
 
-class Second(torch.autograd.Function):
+class Second(Function):
     """The derivative of `Gradient` while the inputs numbered by `along` move in the directions that follow the tensors.
 
     Linear in the directions, and so differentiable in them; a third derivative in the inputs is refused.
