@@ -27,17 +27,22 @@ from dpsemiring.declare.topology import Topology
 from dpsemiring.declare.window import Window
 
 if TYPE_CHECKING:
-    from dpsemiring import plot, testing
+    from dpsemiring import diagnostics, plot, testing
     from dpsemiring.algebra import laws
 
 __all__ = [
     "Boolean", "Boundary", "Counting", "End", "Entropy", "Expectation", "KBest", "Log", "MaxPlus", "Param", "Path", "Real",
     "Result", "Semiring", "Smoothmin", "Softmin", "Solver", "Sparsemin", "Start", "Step", "Term", "Topology", "Tropical",
-    "Window", "compile", "costs", "inf", "laws", "ops", "plot", "regularised", "testing", "topologies",
+    "Window", "compile", "costs", "diagnostics", "inf", "laws", "ops", "plot", "regularised", "testing", "topologies",
 ]  # fmt: skip
 
 # rooms that an alignment does not need: imported when first named
-_WHEN_NAMED = {"laws": "dpsemiring.algebra.laws", "plot": "dpsemiring.plot", "testing": "dpsemiring.testing"}
+_WHEN_NAMED = {
+    "diagnostics": "dpsemiring.diagnostics",
+    "laws": "dpsemiring.algebra.laws",
+    "plot": "dpsemiring.plot",
+    "testing": "dpsemiring.testing",
+}
 
 
 def __dir__():

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "run": {"lower", "declare", "algebra"},
     "api": {"run", "lower", "declare", "algebra"},
     "torch": {"api", "run", "lower", "declare", "algebra", "topologies"},
+    "diagnostics": {"api"},
     "plot": {"api"},
     "testing": {"api", "run", "lower", "declare", "algebra", "topologies"},
 }

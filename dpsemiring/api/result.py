@@ -47,6 +47,12 @@ class Result:
         """The first output that the semiring decodes: () or (B,)."""
         return next(iter(self.outputs.values()))
 
+    @property
+    def lengths(self):
+        """The true lengths (n, m) of the lattice: a pair of int, or of (B,) int arrays."""
+        pairs = zip((self._problem.n_len, self._problem.m_len), self._solver.topology.extra)
+        return tuple(x + more if self._problem.batched else int(x[0]) + more for x, more in pairs)
+
     def __repr__(self):
         p = self._problem
         shape = f"{p.shape[1]} x {p.shape[2]}" if not p.batched else f"batch of {p.shape[0]}, {p.shape[1]} x {p.shape[2]}"

@@ -152,6 +152,12 @@ class TensorResult:
             return self.outputs[name]
         raise AttributeError(f"the result has no {name!r}")
 
+    @property
+    def lengths(self):
+        """As `Result.lengths`."""
+        found = self._plain.lengths
+        return found if self._batched else tuple(int(x[0]) for x in found)
+
     def __repr__(self):
         return f"TensorResult({self._core.solver.semiring!r}, total={self.total})"
 
