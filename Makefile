@@ -3,10 +3,14 @@ PYTHON ?= python3
 WORKERS ?= 2
 PIP = -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test proof crosscheck lint golden benchmark clean
+.PHONY: demo learn test proof crosscheck lint golden benchmark clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/python examples/demo.py build/demo.png
+
+learn: .venv-learn/ready
+	.venv-learn/bin/python examples/digits.py build/digits.png
+	.venv-learn/bin/python examples/em.py
 
 test: .venv/ready
 	.venv/bin/python -m pytest -n $(WORKERS)
@@ -42,6 +46,12 @@ benchmark: .venv-benchmark/ready
 	.venv-demo/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+.venv-learn/ready: requirements/learning.txt pyproject.toml
+	$(PYTHON) -m venv .venv-learn
+	.venv-learn/bin/python $(PIP) -r requirements/learning.txt
+	.venv-learn/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
 .venv-crosscheck/ready: requirements/crosscheck.txt pyproject.toml
 	$(PYTHON) -m venv .venv-crosscheck
 	.venv-crosscheck/bin/python $(PIP) -r requirements/crosscheck.txt
@@ -56,4 +66,4 @@ benchmark: .venv-benchmark/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-demo .venv-benchmark .venv-crosscheck build
+	rm -rf .venv .venv-demo .venv-learn .venv-benchmark .venv-crosscheck build

@@ -79,7 +79,7 @@ class Digits:
         return Batch(images, columns, [d for _, d, _ in made], [m for _, _, m in made])
 
 
-# --- The network: it sees eight columns to either side, no more.
+# --- The network: a column sees four more to either side, and no more.
 
 
 class Network(nn.Module):
@@ -108,10 +108,10 @@ BLANK = 10
 @dataclass(frozen=True)
 class Method:
     name: str
-    classes: int
+    letters: list  # what the classes are called
     topology: dp.Topology
-    target: Callable  # (digits, N) -> the entry of the spelling that each element of the target stands for
-    spell: Callable  # digits -> the classes of the spelling
+    spell: Callable  # digits -> their spelling, in classes
+    target: Callable  # (digits, N) -> of which entry of the spelling each element of the target is a copy
     read: Callable  # the runs of classes -> digits
 
 
@@ -130,29 +130,31 @@ def read_halves(runs):
     return left[(left % 2 == 0) & (runs[1:] == left + 1)] // 2
 
 
+DIGITS = [str(d) for d in range(10)]
+HALVES = [d + half for d in DIGITS for half in "lr"]
 METHODS = [
     Method(
         name="CTC",
-        classes=11,
+        letters=[*DIGITS, "-"],
         topology=dp.topologies.ctc(),
-        target=lambda digits, N: np.arange(2 * len(digits) + 1),
         spell=with_blanks,
+        target=lambda digits, N: np.arange(2 * len(digits) + 1),
         read=lambda runs: runs[runs != BLANK],
     ),
     Method(
         name="soft-DTW",
-        classes=20,
+        letters=HALVES,
         topology=dp.topologies.dtw(),
-        target=lambda digits, N: np.arange(2 * len(digits)),
         spell=halves,
+        target=lambda digits, N: np.arange(2 * len(digits)),
         read=read_halves,
     ),
     Method(
         name="2-1 soft-DTW",
-        classes=20,
+        letters=HALVES,
         topology=dp.topologies.dtw_21(),
-        target=lambda digits, N: np.arange(N) * 2 * len(digits) // N,
         spell=halves,
+        target=lambda digits, N: np.arange(N) * 2 * len(digits) // N,
         read=read_halves,
     ),
 ]
@@ -168,24 +170,27 @@ def targets(method, batch):
     return labels, (batch.columns, lengths)
 
 
-def align(solver, log_probs, labels, lengths):
-    """The alignment of each image with its target, at the cost of minus the log-probability of the label."""
-    index = torch.from_numpy(labels)[:, None, :].expand(-1, log_probs.shape[1], -1)
-    params = {"labels": labels} if "labels" in solver.params else None
-    return solver(-log_probs.gather(2, index), lengths=lengths, params=params)
+def local_cost(log_probs, labels):
+    """(B, N, M): minus the log-probability of each label of the target in each column."""
+    return -log_probs.gather(2, torch.from_numpy(labels)[:, None, :].expand(-1, log_probs.shape[1], -1))
 
 
-def train(method, data, steps, seed, size=16, rate=3e-3):
+def align(solver, cost, labels, lengths):
+    """The result of the solver, whose steps may ask for the labels: CTC's skips do."""
+    return solver(cost, lengths=lengths, params={"labels": torch.from_numpy(labels)} if "labels" in solver.params else None)
+
+
+def train(method, data, steps, seed, gamma=1.0, size=16, rate=3e-3):
     """A network trained on new random strings at each step, and the solver whose total is its loss."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network, solver = Network(method.classes), dp.compile(method.topology, dp.Softmin(gamma=1.0))
+    network, solver = Network(len(method.letters)), dp.compile(method.topology, dp.Softmin(gamma))
     optimiser = torch.optim.Adam(network.parameters(), rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
     for _ in range(steps):
         batch = data.strings(rng, data.train, size)
         labels, lengths = targets(method, batch)
-        totals = align(solver, network(batch.images), labels, lengths).total
+        totals = align(solver, local_cost(network(batch.images), labels), labels, lengths).total
         loss = (totals / torch.from_numpy(batch.columns)).mean()
         optimiser.zero_grad()
         loss.backward()
@@ -221,17 +226,17 @@ def by_entry(method, batch, marginals):
 
 def by_digit(method, alignment):
     """(N, digits): the columns of the digits alone, or both halves of each."""
-    return alignment[:, 1::2] if method.classes == 11 else alignment[:, ::2] + alignment[:, 1::2]
+    return alignment[:, 1::2] if method.letters[-1] == "-" else alignment[:, ::2] + alignment[:, 1::2]
 
 
-def evaluate(method, network, solver, batch):
+def evaluate(method, network, solver, batch, gamma=1.0):
     """The row of the table, and the expected alignments."""
     with torch.no_grad():
         log_probs = network(batch.images)
     labels, lengths = targets(method, batch)
-    result = align(solver, log_probs, labels, lengths)
+    result = align(solver, local_cost(log_probs, labels), labels, lengths)
     log_probs = log_probs.numpy()
-    alignments = list(by_entry(method, batch, np.asarray(result.marginals)))
+    alignments = list(by_entry(method, batch, result.marginals.numpy()))
     costs = [-x[:N][:, method.spell(d)] for x, d, N in zip(log_probs, batch.digits, batch.columns)]
     wrong = edits(read(method, log_probs, batch.columns), batch.digits)
     length = np.array([len(d) for d in batch.digits])
@@ -239,12 +244,12 @@ def evaluate(method, network, solver, batch):
     best = np.concatenate([x[:N].argmax(axis=-1) for x, N in zip(log_probs, batch.columns)])
     row = {
         "errors": 100 * wrong.sum() / length.sum(),
-        "of repeats": 100 * wrong[twice].sum() / length[twice].sum(),
+        "of repeats": 100 * wrong[twice].sum() / max(1, length[twice].sum()),
         "entropy": np.mean([diagnostics.alignment_entropy(a) for a in alignments]),
-        "blank": 100 * np.mean(best == BLANK) if method.classes == 11 else np.nan,
+        "blank": 100 * np.mean(np.array(method.letters)[best] == "-"),
         "collapse": np.mean([diagnostics.collapse(a) for a in alignments]),
         "shift": np.mean([diagnostics.temporal_shift(by_digit(method, a), m) for a, m in zip(alignments, batch.middles)]),
-        "temperature": np.mean([diagnostics.effective_temperature(c, 1.0) for c in costs]),
+        "temperature": np.mean([diagnostics.effective_temperature(c, gamma) for c in costs]),
     }
     return row, alignments
 
@@ -255,16 +260,11 @@ def picture(batch, item, alignments, name):
         len(alignments) + 1, 1, figsize=(9, 10), height_ratios=[1, 2.2, 2, 2], layout="constrained", sharex=True
     )
     digits, N = batch.digits[item], batch.columns[item]
-    above.imshow(batch.images[item, 0, :, :N], cmap="Greys")
+    above.imshow(batch.images[item, 0, :, :N].numpy(), cmap="Greys", aspect="auto")
     above.set(title="a string of unseen digits", yticks=[])
     for ax, method in zip(panels, METHODS):
         plot.matrix(ax, alignments[method.name][item].T, kind="posterior")
-        spelling = method.spell(digits)
-        names = (
-            ["" if c == BLANK else str(c) for c in spelling]
-            if method.classes == 11
-            else [f"{c // 2}{'lr'[c % 2]}" for c in spelling]
-        )
+        names = [method.letters[c] for c in method.spell(digits)]
         ax.set_yticks(range(len(names)), names, fontsize=7)
         ax.set_title(f"{method.name}: expected alignment of columns with the target")
         ax.set_aspect("auto")
@@ -281,6 +281,7 @@ def main(arguments=None):
     parser.add_argument("picture", nargs="?", default="build/digits.png")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--gamma", type=float, default=1.0, help="of the soft minimum; at 1 the total is -log p(target)")
     parser.add_argument("--strings", type=int, default=300, help="how many strings to test with")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)  # so small a network is faster on one core than on two
@@ -290,9 +291,9 @@ def main(arguments=None):
     rows, alignments = {}, {}
     for method in METHODS:
         began = time.perf_counter()
-        network, solver = train(method, data, chosen.steps, chosen.seed)
+        network, solver = train(method, data, chosen.steps, chosen.seed, chosen.gamma)
         seconds = time.perf_counter() - began
-        rows[method.name], alignments[method.name] = evaluate(method, network, solver, batch)
+        rows[method.name], alignments[method.name] = evaluate(method, network, solver, batch, chosen.gamma)
         rows[method.name]["seconds"] = seconds
         if method is METHODS[0]:
             print(f"{'':14}", *(f"{column:>11}" for column in rows[method.name]))

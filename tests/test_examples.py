@@ -2,8 +2,10 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -35,6 +37,74 @@ def test_demo(tmp_path, capsys):
     assert numbers[1][0] == 2.1841
     assert numbers[1][-2:] == [148.04, 148.42]
     assert 10_000 < picture.stat().st_size <= 400_000
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """The example, as the other ones import it."""
+    for library in ("torch", "sklearn", "matplotlib"):
+        pytest.importorskip(library, reason=f"{library} is not installed: pip install -r requirements/learning.txt")
+    monkeypatch.syspath_prepend(EXAMPLES)
+    threads = sys.modules["torch"].get_num_threads()
+    yield importlib.import_module("digits")
+    sys.modules["torch"].set_num_threads(threads)
+
+
+def test_digits_keep_their_score(digits, tmp_path, capsys):
+    """With less than half of the steps; soft-DTW without a blank, the least sure, has some room."""
+    picture = tmp_path / "made" / "digits.png"
+    rows = digits.main([str(picture), "--steps", "250", "--strings", "100"])
+    assert list(rows) == ["CTC", "soft-DTW", "2-1 soft-DTW"]
+    assert rows["CTC"]["errors"] <= 5 and rows["2-1 soft-DTW"]["errors"] <= 5 and rows["soft-DTW"]["errors"] <= 10
+    assert rows["CTC"]["blank"] > 60 and rows["soft-DTW"]["blank"] == rows["2-1 soft-DTW"]["blank"] == 0
+    assert rows["2-1 soft-DTW"]["collapse"] < rows["soft-DTW"]["collapse"]  # the steps' limits hold
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert 10_000 < picture.stat().st_size <= 400_000
+
+
+def test_digits_are_put_together_and_read_as_they_should(digits):
+    data = digits.Digits(0)
+    assert not set(data.train) & set(data.test) and len(data.train) + len(data.test) == 1797
+    batch = data.strings(np.random.default_rng(0), data.test, 200)
+    assert {len(d) for d in batch.digits} == {3, 4, 5, 6, 7} and any((np.diff(d) == 0).any() for d in batch.digits)
+    assert {gap for m in batch.middles for gap in np.diff(m)} == {7, 8, 9, 10, 11}
+    alone = data.strings(np.random.default_rng(1), data.test[:1], 1, lengths=(1, 1))  # one image, gaps around it
+    start = int(alone.middles[0][0] - 3.5)
+    np.testing.assert_array_equal(alone.images[0, 0, :, start : start + 8], data.images[data.test[0]])
+    for method in digits.METHODS:  # a target that is read as it stands says its digits, repeats included
+        for d in batch.digits[:20]:
+            labels = method.spell(d)[method.target(d, 60)]
+            certain = np.eye(len(method.letters))[labels]
+            np.testing.assert_array_equal(digits.read(method, [certain], [len(certain)])[0], d)
+    found = [np.array([1, 2, 3]), np.array([], int), np.array([4, 4])]
+    assert digits.edits(found, [np.array([1, 3]), np.array([7, 7]), np.array([4, 5])]).tolist() == [1, 2, 1]
+
+
+def test_the_loss_of_digits_is_ctc(digits):
+    torch = sys.modules["torch"]
+    data, method = digits.Digits(0), digits.METHODS[0]
+    batch = data.strings(np.random.default_rng(0), data.train, 8)
+    log_probs = digits.Network(11)(batch.images)
+    labels, lengths = digits.targets(method, batch)
+    solver = digits.dp.compile(method.topology, digits.dp.Softmin(1.0), engine="reference")
+    total = digits.align(solver, digits.local_cost(log_probs, labels), labels, lengths).total
+    known = torch.nn.functional.ctc_loss(
+        log_probs.transpose(0, 1),
+        torch.from_numpy(np.concatenate(batch.digits)),
+        torch.from_numpy(batch.columns),
+        torch.tensor([len(d) for d in batch.digits]),
+        blank=digits.BLANK,
+        reduction="none",
+    )
+    torch.testing.assert_close(total, known)
+
+
+def test_em_is_the_derivative_of_the_hard_total(digits, capsys):
+    differences, table = importlib.import_module("em").main(["--rounds", "2", "--passes", "2"])
+    assert differences.keys() == {"hard", "soft"} and max(differences.values()) < 1e-5
+    assert len(table) == 6 and all(len(row) == 2 for row in table.values())
+    assert min(table["hard", "EM from a flat start"]) < min(table["hard", "EM"])
+    assert len(capsys.readouterr().out.splitlines()) == 10
 
 
 def test_own_target(capsys):
