@@ -25,13 +25,14 @@ from dpsemiring.testing.paths import (
     global_total,
 )
 from dpsemiring.testing.problems import Problem, random_problem
+from dpsemiring.testing.second import assert_second_derivatives
 from dpsemiring.testing.witness import recursive_gradients, recursive_outputs, recursive_total, recursive_values
 
 __all__ = [
     "Arc", "Gradients", "Lattice", "Path", "Problem", "assert_engines_agree", "assert_global_equals_recursive",
-    "assert_gradients", "count_paths", "enumerate_paths", "global_gradients", "global_marginals", "global_outputs",
-    "global_total", "random_problem", "recursive_gradients", "recursive_outputs", "recursive_total", "recursive_values",
-    "samples", "strategies", "unroll",
+    "assert_gradients", "assert_second_derivatives", "count_paths", "enumerate_paths", "global_gradients",
+    "global_marginals", "global_outputs", "global_total", "random_problem", "recursive_gradients",
+    "recursive_outputs", "recursive_total", "recursive_values", "samples", "strategies", "unroll",
 ]  # fmt: skip
 
 
