@@ -11,6 +11,7 @@ from dpsemiring.lower import cuda_text
 from dpsemiring.lower.build import build
 from dpsemiring.lower.cuda_text import cuda_module
 from dpsemiring.lower.plan import Wanted, make_plan
+from dpsemiring.lower.tangent import dual
 from dpsemiring.testing import samples
 from dpsemiring.testing.emulation import compile_for
 
@@ -31,6 +32,9 @@ DTW, CTC, GAPS = dp.topologies.dtw, dp.topologies.ctc, dp.topologies.affine_gap
 GOLDEN = {
     "dtw_softmin_forward.cu": lambda: cuda_module(plan(DTW(), dp.Softmin(1.0), "float32"), forward=True),
     "dtw_softmin_backward.cu": lambda: cuda_module(plan(DTW(), dp.Softmin(1.0), "float32"), backward=Wanted((0,), True)),
+    "dtw_softmin_dual_backward.cu": lambda: cuda_module(
+        make_plan(dual(build(DTW(), dp.Softmin(1.0))), "float32"), backward=Wanted((0,))
+    ),
     "ctc_tropical_paths.cu": lambda: cuda_module(plan(CTC(), dp.Tropical, "float64"), paths=True),
     "dtw_pairs_forward.cu": lambda: cuda_module(plan(DTW(), samples.mantissa_exponent(), "float64"), forward=True),
 }

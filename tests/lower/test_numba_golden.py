@@ -6,9 +6,11 @@ import dpsemiring as dp
 from dpsemiring.lower.build import build
 from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Wanted, make_plan
+from dpsemiring.lower.tangent import dual
 
 PLANS = {
     "dtw_softmin": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32"),
+    "dtw_softmin_dual": lambda: make_plan(dual(build(dp.topologies.dtw(), dp.Softmin(1.0))), "float32"),
     "ctc_tropical": lambda: make_plan(build(dp.topologies.ctc(), dp.Tropical), "float64"),
 }
 TEXTS = {
@@ -16,6 +18,8 @@ TEXTS = {
     "dtw_softmin_retreat.py": lambda: retreat_text(PLANS["dtw_softmin"](), starts=False, wanted=Wanted((0,))),
     "dtw_softmin_forward.py": lambda: forward_text(PLANS["dtw_softmin"]()),
     "dtw_softmin_backward.py": lambda: backward_text(PLANS["dtw_softmin"](), Wanted((0,))),
+    "dtw_softmin_dual_advance.py": lambda: advance_text(PLANS["dtw_softmin_dual"](), starts=False),
+    "dtw_softmin_dual_retreat.py": lambda: retreat_text(PLANS["dtw_softmin_dual"](), starts=False, wanted=Wanted((0,))),
     "ctc_tropical_advance.py": lambda: advance_text(PLANS["ctc_tropical"](), starts=True),
     "ctc_tropical_paths.py": lambda: paths_text(PLANS["ctc_tropical"]()),
 }

@@ -184,8 +184,9 @@ def test_mistakes_are_refused_by_name():
     with pytest.raises(TypeError, match="along: the semiring Counting is discrete"):
         dp.compile(t.dtw(), dp.Counting, engine="reference")(np.ones((2, 2))).along()
     planes = {"cost": np.ones((2, 2)), "deletion": np.ones((3, 3))}
+    gaps = dp.compile(t.affine_gap(1.0, 0.5, deletion="deletion"), dp.Softmin(1.0), engine="reference")(planes)
     with pytest.raises(ValueError, match="pass a dict"):
-        dp.compile(t.affine_gap(1.0, 0.5, deletion="deletion"), dp.Softmin(1.0), engine="reference")(planes).along(np.ones((2, 2)))
+        gaps.along(np.ones((2, 2)))
 
 
 def test_params_that_cannot_move_are_refused_by_name():
