@@ -87,6 +87,8 @@ KERNELS = {
     "dtw_sparsemin": lambda: plan(DTW(), dp.Sparsemin(1.0), "float64"),
     "ctc_tropical": lambda: plan(CTC(), dp.Tropical, "float32"),
     "affine_gap_pairs": lambda: plan(GAPS(), samples.mantissa_exponent(), "float32"),
+    "dtw_softmin_dual": lambda: make_plan(dual(build(DTW(), dp.Softmin(dp.Param("gamma")))), "float32"),
+    "affine_gap_dual": lambda: make_plan(dual(build(GAPS(), dp.Softmin(1.0))), "float32"),
 }
 
 
