@@ -11,7 +11,7 @@ from dpsemiring.algebra.tangent import tangent_params
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.tangent import moving_sites
-from dpsemiring.run.arrays import real_array
+from dpsemiring.run.arrays import plain_array, real_array
 from dpsemiring.run.engine import Engine
 from dpsemiring.run.inputs import Problem, read_columns, spread
 
@@ -32,33 +32,43 @@ def with_tangents(
     planes = _planes(problem, cost)
     given = {name: _param(recurrence, declared, problem, name, value) for name, value in (params or {}).items()}
     nan = problem.nan.copy()
-    still = np.zeros((1, 1, 1), problem.real)
-    sites = []
-    moving = moving_sites(recurrence)
-    for i in moving:
-        site = recurrence.sites[i]
-        if site.role == "cost":
-            sites.append(planes.get(site.name, still))
-        elif site.name in given:
-            sites.append(np.ascontiguousarray(spread(site.axes, given[site.name][(..., *site.entry)]), problem.real))
-        else:
-            sites.append(still)
     for name, plane in planes.items():
-        more = next(problem.more[i] for i in moving if recurrence.sites[i].name == name)
-        rows, (lo, hi) = problem.n_len + more[0], read_columns(recurrence, problem, name, more)
-        for infinity in (np.inf, -np.inf):
-            bad = np.zeros(problem.batch, bool)
-            engine.survey(plane, rows, lo, hi, infinity, nan, bad)
-            for b in np.flatnonzero(bad):
-                raise ValueError(f"along: the direction of plane {name!r} holds {infinity:+} in item {b}; a direction is finite")
+        _survey(recurrence, problem, name, plane, engine, nan)
     for name, array in given.items():
         nan |= _lost(recurrence, declared[name], problem, name, array)
+    still = np.zeros((1, 1, 1), problem.real)
+
+    def tangent(site):
+        if site.role == "cost":
+            return planes.get(site.name, still)
+        if site.name not in given:
+            return still
+        with np.errstate(over="ignore"):  # beyond the lengths
+            return np.ascontiguousarray(spread(site.axes, given[site.name][(..., *site.entry)]), problem.real)
+
     own = {}
     for name, dot in tangent_params(recurrence.semiring).items():
         value = given.get(recurrence.semiring.params[name].name)
         own[dot] = np.zeros(1) if value is None else np.asarray(value, np.float64).reshape(-1)
-    more = [*problem.more, *(problem.more[i] for i in moving)]
-    return replace(problem, sites=[*problem.sites, *sites], more=more, params={**problem.params, **own}, nan=nan)
+    moving = moving_sites(recurrence)
+    return replace(
+        problem,
+        sites=[*problem.sites, *(tangent(recurrence.sites[i]) for i in moving)],
+        more=[*problem.more, *(problem.more[i] for i in moving)],
+        params={**problem.params, **own},
+        nan=nan,
+    )
+
+
+def _survey(recurrence, problem, name, plane, engine, nan):
+    """NaN makes an item NaN; an infinity is refused."""
+    more = tuple(a - b for a, b in zip(plane.shape[1:], problem.shape[1:]))
+    rows, (lo, hi) = problem.n_len + more[0], read_columns(recurrence, problem, name, more)
+    for infinity in (np.inf, -np.inf):
+        bad = np.zeros(problem.batch, bool)
+        engine.survey(plane, rows, lo, hi, infinity, nan, bad)
+        for b in np.flatnonzero(bad):
+            raise ValueError(f"along: the direction of plane {name!r} holds {infinity:+} in item {b}; a direction is finite")
 
 
 def _planes(problem, cost) -> dict[str, np.ndarray]:
@@ -93,7 +103,7 @@ def _param(recurrence, declared, problem, name, value) -> np.ndarray:
     real |= {own.name for own in recurrence.semiring.params.values() if isinstance(own, Param)}
     if name not in real:
         raise ValueError(f"along: {name!r} is a mask, a label or a window's, which has no derivative")
-    array = np.asarray(value)
+    array = plain_array(f"along: the direction of {name!r}", value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"along: the direction of {name!r} has the dtype {array.dtype}; real numbers are expected")
     if array.shape != problem.shapes[name]:

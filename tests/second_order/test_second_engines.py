@@ -206,5 +206,8 @@ def test_params_that_cannot_move_are_refused_by_name():
     ]:
         with pytest.raises(ValueError, match=text):
             result.along(params=direction)
+    single = LEARNT(np.ones((1, 3, 3), np.float32), None, {"w": np.ones(3), "gamma": np.ones(1)})
+    with pytest.raises(ValueError, match="'w' holds an infinity of float32"):
+        single.along(params={"w": [0.0, 1e300, 0.0]})
     with pytest.raises(TypeError, match="real numbers"):
         result.along(params={"w": np.array(["a", "b", "c"])})

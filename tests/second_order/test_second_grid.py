@@ -68,7 +68,21 @@ def folded():
     return dp.Semiring("folded", dp.inf, 0.0, total, lambda a, b, p: a + b, laws=("associative", "identity"))
 
 
-@pytest.mark.parametrize("semiring", [harmonic(), folded()], ids=lambda s: s.name)
+def regularised():
+    """Shannon's and Gini's minima by their regularisers: the one finds its weights by a search, the other sorts."""
+    gamma = {"gamma": Param("gamma")}
+    by_search = dp.regularised(
+        "shannon", lambda q, p: p.gamma * q * dp.ops.log(dp.ops.where(q > 0.0, q, 1.0)), gamma,
+        inverse=lambda y, p: dp.ops.exp(y / p.gamma - 1.0), positive=("gamma",),
+    )  # fmt: skip
+    known = dp.regularised(
+        "gini", lambda q, p: 0.5 * p.gamma * (q * q - q), gamma,
+        weights=lambda x, p: dp.ops.simplex(-x / p.gamma), positive=("gamma",),
+    )  # fmt: skip
+    return by_search, known
+
+
+@pytest.mark.parametrize("semiring", [harmonic(), folded(), *regularised()], ids=lambda s: s.name)
 @pytest.mark.parametrize("preset", ["dtw", "hmm"])
 def test_semirings_of_a_user(semiring, preset):
     assert_second_derivatives(PRESETS[preset], semiring, engine="reference")
