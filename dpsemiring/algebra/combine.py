@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dpsemiring.algebra import ranges
 from dpsemiring.algebra.derive import vjp
 from dpsemiring.algebra.expr import Node, const, make, postorder, substitute, value_of, var
-from dpsemiring.algebra.semiring import Semiring, Trace
+from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.algebra.trace import Trace
 from dpsemiring.algebra.unroll import NEUTRAL, any_of, unroll
 
 Value = tuple[Node, ...]

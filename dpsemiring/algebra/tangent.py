@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from dpsemiring.algebra.derive import vjp
 from dpsemiring.algebra.expr import REAL, Node, const, is_const, make, term, var
-from dpsemiring.algebra.semiring import ONE, Semiring, Trace
+from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.algebra.trace import ONE, Trace
 
 NOTHING = const(0.0)
 
