@@ -8,6 +8,7 @@ are numbered from 0.
 from __future__ import annotations
 
 import torch
+from torch._functorch.utils import unwrap_dead_wrappers as alive  # of tensors from a transform that has ended
 
 from dpsemiring.torch.core import THIRD, Core, Memory
 
@@ -19,7 +20,7 @@ class Function(torch.autograd.Function):
     def apply(cls, *args):
         if torch._C._are_functorch_transforms_active():
             return super().apply(*args)
-        return super(torch.autograd.Function, cls).apply(*args)
+        return super(torch.autograd.Function, cls).apply(*alive(args))
 
 
 class Total(Function):
@@ -42,7 +43,7 @@ class Total(Function):
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
             found = Gradient.apply(ctx.core, ctx.memory, wanted, *ctx.saved_tensors)
         else:  # what most ask for: a gradient that is not differentiated again
-            found = ctx.core.gradient(ctx.memory, wanted, ctx.saved_tensors)
+            found = ctx.core.gradient(ctx.memory, wanted, alive(ctx.saved_tensors))
         return None, None, *_at(ctx, wanted, [f * _like(flow, f) for f in found])
 
     @staticmethod
