@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from dpsemiring.api import Solver
+from dpsemiring.declare.costs import Source
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
 from dpsemiring.torch import ops
 from dpsemiring.torch.autograd import Gradient, Total
 from dpsemiring.torch.core import Core, Memory
+from dpsemiring.torch.sources import TensorSource
 
 _cores: WeakKeyDictionary[Solver, Core] = WeakKeyDictionary()
 
@@ -31,17 +33,21 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
     """What ``solver(cost, lengths, params)`` gives for tensors; see `Solver.__call__`."""
     recurrence, core = solver.recurrence, core_of(solver)
     planes, as_dict = planes_by_name(recurrence, cost)
-    planes = {name: _real(f"plane {name!r}", value) for name, value in planes.items()}
+    planes = {name: TensorSource(name, p) if isinstance(p, Source) else _real(f"plane {name!r}", p) for name, p in planes.items()}
     for name, plane in planes.items():
-        if plane.ndim not in (2, 3):
+        if len(plane.shape) not in (2, 3):
             raise ValueError(f"plane {name!r} has the shape {tuple(plane.shape)}; (N, M) or (B, N, M) is expected")
     batched, shapes = plane_shapes({name: tuple(p.shape) for name, p in planes.items()}, recurrence)
     shape = shapes[main_plane(recurrence)]
     given = params_by_name(solver.params, params, shape, recurrence.extra)
+    tensors = [*_lengths(lengths, shape[0])]
+    for name, source in planes.items():
+        if isinstance(source, TensorSource):
+            own = (None if t is None else t + more - less for t, more, less in zip(tensors, shapes[name][1:], shape[1:]))
+            planes[name] = _real(f"plane {name!r}", source.make(*own, recurrence.semiring.forbid))
     kind = planes[main_plane(recurrence)].dtype
     for plane in planes.values():
         kind = torch.promote_types(kind, plane.dtype)
-    tensors = [*_lengths(lengths, shape[0])]
     tensors += [planes[name].to(kind).reshape(shapes[name]) for name in core.planes]
     values = {name: _number(name, value, kind) for name, value in given.items()}
     for name in core.reals + core.others:

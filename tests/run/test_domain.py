@@ -121,6 +121,22 @@ def mixed_libraries(run):
         "'cost' is a ndarray and other values of the call are torch tensors",
         TypeError,
     )
+    x, y = np.ones((4, 2)), torch.ones(3, 2)
+    for source, which in ((dp.costs.sqeuclidean(x, y), "x"), (dp.costs.sqeuclidean(y, x), "y")):
+        words = f"plane 'cost': sqeuclidean: {which} is a NumPy array and other values of the call are torch tensors"
+        refused(lambda: run(DTW, dp.Tropical)(source), words, TypeError)
+    refused(
+        lambda: run(WEIGHTED, dp.Tropical)(dp.costs.sqeuclidean(x, x[:3]), params=weights),
+        "plane 'cost': sqeuclidean: x is a NumPy array and other values of the call are torch tensors",
+        TypeError,
+    )
+    refused(
+        lambda: run(WEIGHTED, dp.Tropical)(torch.ones(4, 3), params=WEIGHTS),
+        r"params\['w'\] is a NumPy array and the cost a torch tensor",
+        TypeError,
+    )
+    own = dp.costs.own(y, y, lambda a, b: a @ b.T)
+    refused(lambda: run(DTW, dp.Tropical)(own), "compute the cost with torch and pass the tensor", TypeError)
 
 
 # --- temperatures -----------------------------------------------------------------------------------
