@@ -118,6 +118,10 @@ class Solver:
             self._dual = self.engine, self.engine.another(dual(self.recurrence))
         return self._dual[1]
 
+    def __deepcopy__(self, memo) -> Solver:
+        """Itself: nothing in it ever changes. What holds one (a torch module) can so be copied."""
+        return self
+
     def __str__(self):
         window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"
         return str(make_plan(self.recurrence, "float32")).replace("float32", "the cost's kind") + window
