@@ -49,7 +49,7 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
     for plane in planes.values():
         kind = torch.promote_types(kind, plane.dtype)
     tensors += [planes[name].to(kind).reshape(shapes[name]) for name in core.planes]
-    values = {name: _number(name, value, kind) for name, value in given.items()}
+    values = {name: _number(name, value) for name, value in given.items()}
     for name in core.reals + core.others:
         value, param = values[name], solver.params[name]
         full = param_shape(param, tuple(value.shape), shape, batched, recurrence.extra)
@@ -91,14 +91,14 @@ def _check_place(what, value):
         raise TypeError(f"{what} is {found}; this version computes with dense tensors on the CPU: pass tensor{mend}")
 
 
-def _number(name, value, kind) -> torch.Tensor:
+def _number(name, value) -> torch.Tensor:
     """A Param's value as a tensor."""
     what = f"params[{name!r}]"
     if isinstance(value, np.ndarray):
         raise TypeError(f"{what} is a NumPy array and the cost a torch tensor; use one library: torch.as_tensor(array)")
     if not isinstance(value, torch.Tensor):
-        value = torch.as_tensor(value)
-        return value.to(kind) if value.is_floating_point() else value
+        made = torch.as_tensor(value)  # plain numbers come in torch's default kind, and would be rounded to it
+        return torch.as_tensor(value, dtype=torch.float64) if made.is_floating_point() else made
     _check_place(what, value)
     if value.is_complex():
         raise TypeError(f"{what} has the dtype {value.dtype}; real numbers are expected")

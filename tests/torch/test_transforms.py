@@ -55,6 +55,12 @@ def test_gradients_are_those_of_numpy(solver):
         torch.testing.assert_close(result.grad(name).detach(), torch.as_tensor(plain.grad(name)))
 
 
+def test_plain_numbers_are_not_rounded(solver):
+    cost, w, p, _ = values()
+    exact = solver(cost, params={"w": w, "p": p, "gamma": torch.tensor([0.1], dtype=torch.float64)}).total
+    assert torch.equal(solver(cost, params={"w": 1.3, "p": p, "gamma": [0.1]}).total, exact)
+
+
 def test_grad_in_the_values_own_shape(solver):
     """Also where one value of a Param over the batch serves all items."""
     cost, w, p, _ = values()
