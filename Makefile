@@ -11,6 +11,7 @@ demo: .venv-demo/ready
 learn: .venv-learn/ready
 	.venv-learn/bin/python examples/digits.py build/digits.png
 	.venv-learn/bin/python examples/em.py
+	.venv-learn/bin/python examples/pitch_class.py build/pitch_class.png
 
 test: .venv/ready
 	.venv/bin/python -m pytest -n $(WORKERS)
