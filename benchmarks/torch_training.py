@@ -16,6 +16,7 @@ import torch
 
 import dpsemiring as dp
 from dpsemiring.torch import ctc_loss
+from dpsemiring.torch.costs import sqeuclidean
 
 torch.set_num_threads(1)
 
@@ -98,7 +99,7 @@ def soft_dtw(batch, n, m, features, rounds, calls):
     solver = dp.compile(dp.topologies.dtw(), dp.Softmin(1.0))
 
     def cost(network):
-        return (network(x)[:, :, None] - y[:, None]).square().mean(-1)
+        return sqeuclidean(network(x), y) / features
 
     def prior(network):
         expected = solver(cost(network)).marginals

@@ -12,8 +12,9 @@ What is seen, by which number, and what to change:
 
 - blurring, frames that belong to many targets: `alignment_entropy`, `effective_temperature`; a smaller gamma, or one that
   falls in training;
-- collapse, a few targets that get nearly all of the input: `shares`, `collapse`; weights or penalties of the steps along
-  the input, 2-1 steps on a stretched target, a larger gamma at first;
+- collapse, a few targets that get nearly all of the input: `shares`, `collapse`; weights of the steps that make entering
+  a target some ten times as dear as staying (``dp.topologies.weighted_dtw(1, 10, 10)``), a gamma that keeps the effective
+  temperature well above 1 in the first steps of training, 2-1 steps on a stretched target;
 - diagonalisation, a path that ignores the data: `diagonality`; the weights 1, 1, 2 (`dp.topologies.symmetric2`), with
   which the diagonal is no short cut;
 - a network that answers early or late: `temporal_shift`; a smaller receptive field, a similarity to the input in the

@@ -82,8 +82,11 @@ def _full_shape(param, shape, extra):
 
 
 def param_shape(param: Param, found: Shape, shape: Shape, batched: bool, extra: tuple[int, int]) -> Shape:
-    """The shape of a Param's value with every declared axis; an unbatched call may leave the batch axis out."""
+    """The shape of a Param's value with every declared axis; an unbatched call may leave the batch axis out, and a single
+    number stands for all."""
     full = _full_shape(param, shape, extra)
+    if not found and not param.shape:
+        return (1,) * len(full)
     own = (1, *found) if not batched and param.axes.startswith("b") and len(found) == len(full) - 1 else found
     fits = len(own) == len(full) and all(a == f or (a == 1 and i < len(param.axes)) for i, (a, f) in enumerate(zip(own, full)))
     if not fits:
