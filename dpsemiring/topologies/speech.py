@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.step import Step, Term
@@ -39,6 +41,89 @@ def ctc() -> Topology:
     skip = Param("labels", axes="bm").differs(-2)
     steps = [Step(1, 0), Step(1, 1), Step(1, 2, where=skip)]
     return Topology(steps, Boundary([Start(0, 0), Start(0, 1)], [End(-1, -1), End(-1, -2)]))
+
+
+def ctc_durations(least: int = 1, most: int | None = None) -> Topology:
+    """CTC in which every label lasts for `least` to `most` frames each time that it is written; blanks last as they like.
+
+    Rows are frames, columns the U labels. Two planes of negative log-probabilities: ``cost`` (T, U), that of each label
+    in each frame, and ``blank`` (T, U + 1), that of the blank before each label and after the last. The integer
+    parameter ``labels`` (U + 1; the last entry is not used) tells where a label is repeated, so that a blank must stand
+    between. ``lengths`` are those of T and U; U may be 0.
+
+    Parameters
+    ----------
+    least : int
+        Frames that a label lasts at least, >= 1.
+    most : int, optional
+        Frames that it lasts at most, >= least; by default without limit.
+
+    Notes
+    -----
+    State ``blank`` of column m is the blank before label m, state ``label{i}`` the i-th frame of label m in a row; without
+    `most` the last of them repeats. ``ctc_durations()`` sums over the same paths as `ctc`, on half the columns.
+
+    Source: Graves et al., ICML 2006; durations by chains of states: Rabiner, Proc. IEEE 77, 1989, section IV.D, and the
+    expanded states of Russell and Cook, ICASSP 1987.
+
+    >>> print(ctc_durations(least=2))
+    D_blank[n, m] = sum of
+        blank[n, m]   at [0, 0]
+        D_blank[n-1, m] + blank[n, m]
+        D_label2[n-1, m-1] + blank[n, m]
+    D_label1[n, m] = sum of
+        cost[n, m]   at [0, 0]
+        D_blank[n-1, m] + cost[n, m]
+        D_label2[n-1, m-1] + cost[n, m]   where labels[b, m] != labels[b, m-1]
+    D_label2[n, m] = sum of
+        D_label1[n-1, m] + cost[n, m]
+        D_label2[n-1, m] + cost[n, m]
+    total = sum of
+        D_blank[N-1, M]
+        D_label2[N-1, M-1]
+    """
+    chain = least if most is None else most
+    if not all(isinstance(d, int) for d in (least, chain)) or not 1 <= least <= chain:
+        raise ValueError(f"ctc_durations: least and most are whole numbers, 1 <= least <= most, found {least!r} and {most!r}")
+    blank, label, differs = (Term("blank"),), (Term("cost"),), Param("labels", axes="bm").differs(-1)
+    states = [f"label{i}" for i in range(1, chain + 1)]
+    done = states[least - 1 :]  # in these a label may end
+    stays = [("blank", "blank", blank), ("blank", "label1", label), *((a, b, label) for a, b in pairwise(states))]
+    if most is None:
+        stays.append((states[-1], states[-1], label))
+    steps = [Step(1, 0, terms=paid, source=a, target=b) for a, b, paid in stays]
+    steps += [Step(1, 1, terms=blank, source=s, target="blank") for s in done]
+    steps += [Step(1, 1, terms=label, source=s, target="label1", where=differs) for s in done]
+    starts = [Start(terms=blank, state="blank"), Start(terms=label, state="label1")]
+    ends = [End(state="blank"), *(End(-1, -2, state=s) for s in done)]
+    return Topology(steps, Boundary(starts, ends), states=["blank", *states], extra=(0, 1))
+
+
+def ctc_wildcard() -> Topology:
+    """CTC with a wildcard before the target and after it: the target stands somewhere within the frames.
+
+    As `ctc`, on the same extended target, but that it may start and end in any frame: a wildcard matches any number of
+    frames, none included, with probability 1. So it is the subsequence of frames that fits, summed over all places.
+
+    Notes
+    -----
+    Frames beside the labels may be blank or the wildcard's, and count both ways.
+
+    Source: Cai, Yuan and Ma, W-CTC, ICLR 2022 (summed over all ends).
+
+    >>> print(ctc_wildcard())
+    D[n, m] = sum of
+        cost[n, m]   at [any n, 0]
+        cost[n, m]   at [any n, 1]
+        D[n-1, m] + cost[n, m]
+        D[n-1, m-1] + cost[n, m]
+        D[n-1, m-2] + cost[n, m]   where labels[b, m] != labels[b, m-2]
+    total = sum of
+        D[any n, M-1]
+        D[any n, M-2]
+    """
+    anywhere = Boundary([Start(None, 0), Start(None, 1)], [End(None, -1), End(None, -2)])
+    return ctc().replace(boundary=anywhere)
 
 
 def ctc_without_blank() -> Topology:

@@ -152,6 +152,48 @@ def test_the_best_labelling():
     assert extend([1, 2])[result.path[:, 1]].tolist() == [1, 0, 2, 2]
 
 
+# --- durations, wildcards ----------------------------------------------------------------------------------------------
+
+
+def lasting(log_probs, labels, least, most, semiring=LIKELIHOOD, **how):
+    """Durations on the two planes that the topology reads."""
+    cost = -log_probs[:, labels]
+    blank = np.repeat(-log_probs[:, :1], len(labels) + 1, axis=1)
+    return solve(T.ctc_durations(least, most), {"cost": cost, "blank": blank}, semiring, labels=np.array([*labels, 0]), **how)
+
+
+@pytest.mark.parametrize("labels", [[], [1], [1, 1], [1, 2], [2, 1, 2]])
+@pytest.mark.parametrize("frames", [1, 3, 6])
+def test_without_limits_durations_are_ctc(frames, labels):
+    """The same number of paths, the same sum over them, on half the columns."""
+    log_probs = random_log_probs(frames, frames, 3)
+    assert lasting(log_probs, labels, 1, None).total == pytest.approx(ctc(log_probs, labels).total, rel=1e-12)
+    counts = [f.total for f in (lasting(log_probs, labels, 1, None, dp.Counting), ctc(log_probs, labels, semiring=dp.Counting))]
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(("least", "most"), [(2, None), (1, 2), (2, 3), (3, 3)])
+def test_one_label_of_limited_length(least, most):
+    """In T frames it has T - d + 1 places for each length d that it may last."""
+    for frames in range(1, 7):
+        count = lasting(random_log_probs(0, frames, 2), [1], least, most, dp.Counting).total
+        assert count == sum(frames - d + 1 for d in range(least, min(most or frames, frames) + 1))
+
+
+def test_the_best_path_of_limited_lengths():
+    log_probs = np.log([[0.9, 0.1], [0.1, 0.9], [0.6, 0.4], [0.9, 0.1]])
+    free, long = (lasting(log_probs, [1], least, None, dp.Tropical).path_states.tolist() for least in (1, 2))
+    assert free == ["blank", "label1", "blank", "blank"] and long == ["blank", "label1", "label2", "blank"]
+
+
+@pytest.mark.parametrize("labels", [[], [1, 2], [1, 1]])
+def test_wildcards_take_every_stretch_of_frames(labels):
+    log_probs, extended = random_log_probs(3, 5, 3), extend(labels)
+    result = solve(T.ctc_wildcard(), -dp.costs.gather(log_probs, extended), labels=extended)
+    parts = [math.exp(-ctc(log_probs[a:b], labels).total) for a, b in itertools.combinations(range(6), 2)]
+    assert result.total == pytest.approx(-math.log(sum(parts)), rel=1e-12)
+
+
 # --- without blank -----------------------------------------------------------------------------------------------------
 
 
