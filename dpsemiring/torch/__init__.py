@@ -1,25 +1,48 @@
 """Alignments in torch: solvers on tensors are differentiable, and losses are thin declarations over them."""
 
 from dpsemiring.torch.costs import bce, cosine, gather, nll, sqeuclidean
+from dpsemiring.torch.ctc import ctc_loss
+from dpsemiring.torch.ctc_variants import (
+    ctc_blank_penalty_loss,
+    ctc_duration_loss,
+    ctc_prior_loss,
+    ctc_star_loss,
+    ctc_wildcard_loss,
+    ctc_without_blank_loss,
+)
+from dpsemiring.torch.forced_alignment import Alignment, Span, forced_align
 from dpsemiring.torch.losses import AlignmentLoss
+from dpsemiring.torch.multi_ctc import ctc_like, mctc_loss
 from dpsemiring.torch.schedule import GammaSchedule
 from dpsemiring.torch.sequences import padded
-from dpsemiring.torch.softdtw import alignment_entropy, mean_cost, sharp_soft_dtw, soft_dtw, soft_dtw_divergence
+from dpsemiring.torch.softdtw import mean_cost, path_entropy, sharp_soft_dtw, soft_dtw, soft_dtw_divergence
 from dpsemiring.torch.solve import TensorResult
 from dpsemiring.torch.targets import alignment_prior_loss, similarity_loss, soft_targets, temporal_distortion
 
 __all__ = [
+    "Alignment",
     "AlignmentLoss",
     "GammaSchedule",
+    "Span",
     "TensorResult",
-    "alignment_entropy",
     "alignment_prior_loss",
     "bce",
     "cosine",
+    "ctc_blank_penalty_loss",
+    "ctc_duration_loss",
+    "ctc_like",
+    "ctc_loss",
+    "ctc_prior_loss",
+    "ctc_star_loss",
+    "ctc_wildcard_loss",
+    "ctc_without_blank_loss",
+    "forced_align",
     "gather",
+    "mctc_loss",
     "mean_cost",
     "nll",
     "padded",
+    "path_entropy",
     "sharp_soft_dtw",
     "similarity_loss",
     "soft_dtw",
