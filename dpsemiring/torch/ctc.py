@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from dpsemiring import topologies
-from dpsemiring.torch.ctc_layout import between, clean_labels, ctc_totals, gathered, read, reduced, solver_of
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, read, reduced
+from dpsemiring.torch.solvers import solver_of
 
 
 def ctc_loss(
@@ -86,5 +87,7 @@ def ctc_loss(
     """
     batch = clean_labels(read(log_probs, targets, input_lengths, target_lengths), blank)
     labels = between(batch.targets, blank)
-    losses = ctc_totals(solver_of(topologies.ctc), gathered(batch.log_probs, labels), labels, batch.frames, batch.sizes)
+    losses = ctc_totals(
+        solver_of(LIKELIHOOD, topologies.ctc), gathered(batch.log_probs, labels), labels, batch.frames, batch.sizes
+    )
     return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)

@@ -6,7 +6,7 @@ whatever stands in the padding has been replaced before it is read. Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -14,31 +14,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from dpsemiring.algebra.builtins import Softmin
-from dpsemiring.algebra.semiring import Semiring
-from dpsemiring.api import Solver, compile
-from dpsemiring.declare.topology import Topology
+from dpsemiring.api import Solver
+from dpsemiring.torch import reduce
+from dpsemiring.torch.reduce import check_reduction, without_infinities
 from dpsemiring.torch.solve import solve
 
 LIKELIHOOD = Softmin(1.0)  # over negative log-probabilities: the negative log of the sum over all alignments
-REDUCTIONS = ("none", "mean", "sum")
-
-
-_solvers: dict[str, Solver] = {}
-
-
-def solver_of(declare: Callable[..., Topology], *arguments, semiring: Semiring = LIKELIHOOD) -> Solver:
-    """The solver of ``declare(*arguments)``, made once."""
-    return _solvers[_made(declare, *arguments, semiring)]
-
-
-@torch.compiler.assume_constant_result  # the name alone: torch.compile takes the solver from the table, where it can guard it
-def _made(declare, *arguments) -> str:
-    """The name of a solver, which is made if it has not been."""
-    *numbers, semiring = arguments
-    name = f"{declare.__name__}({', '.join(map(str, numbers))}) over {semiring!r}"
-    if name not in _solvers:
-        _solvers[name] = compile(declare(*numbers), semiring)
-    return name
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------------
@@ -216,12 +197,11 @@ def ctc_totals(solver: Solver, cost: Tensor, labels: Tensor, frames: Tensor, siz
 
 def reduced(losses: Tensor, sizes: Tensor, reduction: str, zero_infinity: bool, batched: bool) -> Tensor:
     """The losses (B,) as torch's `ctc_loss` reduces them: "mean" divides each by its target's length, at least 1, first."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction is one of {', '.join(REDUCTIONS)}, found {reduction!r}")
+    check_reduction("ctc", reduction)
     if zero_infinity:
-        losses = losses.masked_fill(losses == torch.inf, 0.0)
+        losses = without_infinities(losses)
     if reduction == "mean":
-        return (losses / sizes.clamp(min=1)).mean()
-    if reduction == "sum":
-        return losses.sum()
-    return losses if batched else losses[0]
+        losses = losses / sizes.clamp(min=1)
+    if reduction == "none" and not batched:
+        return losses[0]
+    return reduce.reduced(losses, reduction)

@@ -8,7 +8,8 @@ from torch.nn.functional import one_hot, pad
 
 from dpsemiring import topologies
 from dpsemiring.torch.ctc import ctc_loss
-from dpsemiring.torch.ctc_layout import between, clean_labels, ctc_totals, gathered, read, reduced, solver_of, totals, within
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, read, reduced, totals, within
+from dpsemiring.torch.solvers import solver_of
 
 
 def ctc_without_blank_loss(
@@ -31,7 +32,7 @@ def ctc_without_blank_loss(
     batch = clean_labels(read(log_probs, targets, input_lengths, target_lengths), None)
     nothing = (batch.frames == 0) & (batch.sizes == 0)
     cost = gathered(batch.log_probs, batch.targets)
-    losses = totals(solver_of(topologies.ctc_without_blank), cost, batch.frames, batch.sizes, {}, nothing)
+    losses = totals(solver_of(LIKELIHOOD, topologies.ctc_without_blank), cost, batch.frames, batch.sizes, {}, nothing)
     return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
 
 
@@ -204,7 +205,7 @@ def ctc_wildcard_loss(
     """
     batch = clean_labels(read(log_probs, targets, input_lengths, target_lengths), blank)
     labels = between(batch.targets, blank)
-    cost, solver = gathered(batch.log_probs, labels), solver_of(topologies.ctc_wildcard)
+    cost, solver = gathered(batch.log_probs, labels), solver_of(LIKELIHOOD, topologies.ctc_wildcard)
     losses = ctc_totals(solver, cost, labels, batch.frames, batch.sizes)
     return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
 
@@ -246,6 +247,6 @@ def ctc_duration_loss(
     blanks = batch.log_probs[..., blank, None].neg().expand(-1, -1, batch.targets.shape[1] + 1)
     planes = {"cost": gathered(batch.log_probs, batch.targets), "blank": blanks}
     params = {"labels": pad(batch.targets, (0, 1), value=blank)}
-    solver = solver_of(topologies.ctc_durations, least, most)
+    solver = solver_of(LIKELIHOOD, topologies.ctc_durations, least, most)
     losses = totals(solver, planes, batch.frames, batch.sizes, params, batch.sizes == 0)
     return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dpsemiring import topologies
 from dpsemiring.algebra.builtins import Tropical
-from dpsemiring.torch.ctc_layout import between, clean_labels, gathered, read, solver_of, within
+from dpsemiring.torch.ctc_layout import between, clean_labels, gathered, read, within
+from dpsemiring.torch.solvers import solver_of
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _best_columns(cost: Tensor, labels: Tensor, frames: Tensor, sizes: Tensor) -
     columns = frames.new_full(cost.shape[:2], -1)
     some = frames > 0
     if some.any():
-        solver = solver_of(topologies.ctc, semiring=Tropical)
+        solver = solver_of(Tropical, topologies.ctc)
         paths = solver(cost[some], lengths=(frames[some], 2 * sizes[some] + 1), params={"labels": labels[some]}).path
         lengths = torch.zeros_like(frames)
         lengths[some] = torch.tensor([len(path) for path in paths])

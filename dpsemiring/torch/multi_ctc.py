@@ -9,7 +9,8 @@ from torch.nn.functional import one_hot
 from dpsemiring import topologies
 from dpsemiring.algebra.builtins import Softmin
 from dpsemiring.declare.param import Param
-from dpsemiring.torch.ctc_layout import Batch, between, ctc_totals, numbered, read, read_lengths, reduced, solver_of, within
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, Batch, between, ctc_totals, numbered, read, read_lengths, reduced, within
+from dpsemiring.torch.solvers import solver_of
 
 ANY_TEMPERATURE = Softmin(Param("gamma"))
 
@@ -86,7 +87,7 @@ def ctc_like(
         if targets.shape[:2] != (batch, columns):
             raise ValueError(f"targets has the shape {tuple(targets.shape)}; one for each column of the cost {tuple(cost.shape)}")
         ids = numbered(targets)
-    solver = solver_of(topologies.ctc, semiring=ANY_TEMPERATURE)
+    solver = solver_of(ANY_TEMPERATURE, topologies.ctc)
     losses = ctc_totals(solver, between(cost, blank), between(ids, -1), frames, sizes, {"gamma": gamma})
     return reduced(losses, sizes, reduction, zero_infinity, batched)
 
@@ -157,7 +158,7 @@ def mctc_loss(
         both = (overall.transpose(0, 1) if batch.batched else overall[None]).to(x.dtype)
         cost, blanks = cost - both[..., 1, None], -both[..., 0]
     ids = between(numbered(batch.targets), -1)
-    losses = ctc_totals(solver_of(topologies.ctc), between(cost, blanks[..., None]), ids, batch.frames, batch.sizes)
+    losses = ctc_totals(solver_of(LIKELIHOOD, topologies.ctc), between(cost, blanks[..., None]), ids, batch.frames, batch.sizes)
     return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
 
 

@@ -13,19 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 
 import torch
 
 from dpsemiring.algebra.builtins import Softmin
 from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.algebra.structured import Entropy, Expectation
-from dpsemiring.api import Solver, compile
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.topology import Topology
 from dpsemiring.topologies import dtw
 from dpsemiring.torch.losses import check_normalize, checked_cost, finished, gamma_value, local_cost
-from dpsemiring.torch.reduce import check_reduction
+from dpsemiring.torch.reduce import check_reduction, reduced
+from dpsemiring.torch.solvers import solver_of
 
 
 def soft_dtw(
@@ -75,14 +74,14 @@ def soft_dtw(
     """
     check_reduction("soft_dtw", reduction)
     check_normalize("soft_dtw", normalize)
-    found, cost, lengths = _aligned("soft_dtw", "soft", x, y, gamma, cost, lengths, topology, params)
+    found, cost, lengths = _aligned("soft_dtw", SOFT, x, y, gamma, cost, lengths, topology, params)
     return finished(found, cost, lengths, normalize, zero_infinity, reduction)
 
 
 def sharp_soft_dtw(x, y, gamma=1.0, *, cost="sqeuclidean", lengths=None, topology=None, params=None, reduction="mean"):
     """``sum over paths A of p(A) <A, C>``: the mean cost of a path under the soft alignment, soft-DTW without its entropy.
 
-    ``soft_dtw + gamma * alignment_entropy``. It is the total of `dp.Expectation`, so its gradient is the derivative of
+    ``soft_dtw + gamma * path_entropy``. It is the total of `dp.Expectation`, so its gradient is the derivative of
     that mean (a covariance), not the expected alignment. Arguments and shapes as for `soft_dtw`.
 
     Source: Blondel, Mensch and Vert, Differentiable Divergences Between Time Series, AISTATS 2021, section 3.
@@ -96,11 +95,11 @@ def sharp_soft_dtw(x, y, gamma=1.0, *, cost="sqeuclidean", lengths=None, topolog
     tensor(0.4239)
     """
     check_reduction("sharp_soft_dtw", reduction)
-    found, cost, lengths = _aligned("sharp_soft_dtw", "sharp", x, y, gamma, cost, lengths, topology, params)
+    found, cost, lengths = _aligned("sharp_soft_dtw", SHARP, x, y, gamma, cost, lengths, topology, params)
     return finished(found, cost, lengths, None, False, reduction)
 
 
-def alignment_entropy(x, y, gamma=1.0, *, cost="sqeuclidean", lengths=None, topology=None, params=None, reduction="mean"):
+def path_entropy(x, y, gamma=1.0, *, cost="sqeuclidean", lengths=None, topology=None, params=None, reduction="mean"):
     """``-sum over paths A of p(A) log p(A)``: the entropy of the soft alignment, in nats; ``-d soft_dtw / d gamma``.
 
     0 where one path has all the weight, or where there is none; at most the logarithm of the number of paths.
@@ -111,12 +110,12 @@ def alignment_entropy(x, y, gamma=1.0, *, cost="sqeuclidean", lengths=None, topo
     Examples
     --------
     >>> import torch
-    >>> from dpsemiring.torch import alignment_entropy
-    >>> alignment_entropy(torch.zeros(2, 1), torch.zeros(2, 1))  # three paths of equal cost: log 3
+    >>> from dpsemiring.torch import path_entropy
+    >>> path_entropy(torch.zeros(2, 1), torch.zeros(2, 1))  # three paths of equal cost: log 3
     tensor(1.0986)
     """
-    check_reduction("alignment_entropy", reduction)
-    found, cost, lengths = _aligned("alignment_entropy", "entropy", x, y, gamma, cost, lengths, topology, params)
+    check_reduction("path_entropy", reduction)
+    found, cost, lengths = _aligned("path_entropy", ENTROPY, x, y, gamma, cost, lengths, topology, params)
     return finished(found, cost, lengths, None, False, reduction)
 
 
@@ -149,7 +148,7 @@ def mean_cost(x, y, *, cost="sqeuclidean", lengths=None, topology=None, params=N
     made, lengths = local_cost(checked_cost("mean_cost", cost), x, y, lengths)
     values = next(iter(made.values())) if isinstance(made, dict) else made
     free = torch.where(values.isinf(), values, 0.0 * values.nan_to_num()).detach()
-    found = solver_of(topology, "soft")(free, lengths, {**(params or {}), "gamma": gamma_value(1.0)})
+    found = solver_of(SOFT, _given, topology)(free, lengths, {**(params or {}), "gamma": gamma_value(1.0)})
     share = found.marginals.detach()
     total = (torch.where(share == 0.0, 0.0, values) * share).sum((-2, -1))
     return finished(_Total(torch.where(found.total.isinf(), math.inf, total)), made, lengths, None, False, reduction)
@@ -218,7 +217,7 @@ def soft_dtw_divergence(
         VARIANTS[variant](a, b, gamma, lengths=pair, **options) for a, b, pair in ((x, y, (n, m)), (x, x, (n, n)), (y, y, (m, m)))
     )
     value = between - 0.5 * (of_x + of_y)
-    return value if reduction == "none" else value.mean() if reduction == "mean" else value.sum()
+    return reduced(value, reduction)
 
 
 # --- what they share --------------------------------------------------------------------------------
@@ -236,41 +235,22 @@ def _entropy(gamma) -> Semiring:
     return replace(Entropy(gamma), name="EntropyOfPaths", decode=lambda x, p: {"total": x[1], "softmin": x[0]})
 
 
-# by name, since a compiled graph takes plain constants
-MINIMA = {"soft": Softmin, "sharp": Expectation, "entropy": _entropy}
+GAMMA = Param("gamma", axes="b")
+SOFT, SHARP, ENTROPY = Softmin(GAMMA), Expectation(GAMMA), _entropy(GAMMA)
+
+
+def _given(topology: Topology | None) -> Topology:
+    return topology or dtw()
 
 
 def _aligned(what, minimum, x, y, gamma, cost, lengths, topology, params):
     made, lengths = local_cost(checked_cost(what, cost), x, y, lengths)
     params = {**(params or {}), "gamma": gamma_value(gamma)}
-    return solver_of(topology, minimum)(made, lengths, params), made, lengths
-
-
-class _Solvers:
-    """Those made so far, as attributes: a graph that is being compiled can look one up, and not be handed it."""
-
-    names: dict = {}
-    numbers = count(1)
-
-
-def solver_of(topology: Topology | None, minimum: str) -> Solver:
-    """A solver whose temperature comes at the call; made once for each topology, which is DTW by default."""
-    return getattr(_Solvers, _made(topology, minimum))
-
-
-@torch.compiler.assume_constant_result
-def _made(topology, minimum) -> str:
-    key = topology or dtw(), minimum
-    name = _Solvers.names.get(key)
-    if name is None:
-        name = f"solver_{next(_Solvers.numbers)}"
-        setattr(_Solvers, name, compile(key[0], MINIMA[minimum](Param("gamma", axes="b"))))
-        _Solvers.names[key] = name
-    return name
+    return solver_of(minimum, _given, topology)(made, lengths, params), made, lengths
 
 
 @torch.compiler.assume_constant_result
 def _has_costs_alone(topology) -> bool:
     """Whether what its paths pay is made of the one plane of costs and nothing else."""
-    topology = topology or dtw()
+    topology = _given(topology)
     return len(topology.planes()) == 1 and all(payer.penalty == 0.0 for payer in topology.payers())

@@ -11,8 +11,8 @@ from torch.autograd import gradcheck, gradgradcheck
 import dpsemiring as dp
 from dpsemiring.torch import (
     GammaSchedule,
-    alignment_entropy,
     mean_cost,
+    path_entropy,
     sharp_soft_dtw,
     soft_dtw,
     soft_dtw_divergence,
@@ -20,7 +20,7 @@ from dpsemiring.torch import (
 )
 
 DTW = dp.topologies.dtw()
-ALL = [soft_dtw, sharp_soft_dtw, alignment_entropy, mean_cost]
+ALL = [soft_dtw, sharp_soft_dtw, path_entropy, mean_cost]
 
 
 def series(*shape, seed=0, **kind):
@@ -59,7 +59,7 @@ def by_hand(cost, gamma):
     return {
         soft_dtw: pay.min() - gamma * np.log(weights.sum()),
         sharp_soft_dtw: (p * pay).sum(),
-        alignment_entropy: -(p * np.log(np.maximum(p, 1e-300))).sum(),
+        path_entropy: -(p * np.log(np.maximum(p, 1e-300))).sum(),
         mean_cost: pay.mean(),
     }
 
@@ -154,7 +154,7 @@ def test_the_identities_of_the_entropy():
     """soft = sharp - gamma * entropy; d soft / d gamma = -entropy; d soft / d cost = marginals."""
     x, y = series(5, 2), series(6, 2, seed=1)
     gamma = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
-    soft, sharp, entropy = (f(x, y, gamma) for f in (soft_dtw, sharp_soft_dtw, alignment_entropy))
+    soft, sharp, entropy = (f(x, y, gamma) for f in (soft_dtw, sharp_soft_dtw, path_entropy))
     torch.testing.assert_close(soft, sharp - gamma * entropy)
     (slope,) = torch.autograd.grad(soft, gamma)
     torch.testing.assert_close(slope, -entropy.detach())
