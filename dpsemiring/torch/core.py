@@ -14,6 +14,7 @@ import torch
 
 from dpsemiring.api import Result, Solver
 from dpsemiring.declare.param import Param
+from dpsemiring.run.shapes import main_plane
 
 THIRD = "third derivatives of a total are not available: the gradient may be differentiated once more, not twice"
 
@@ -76,14 +77,16 @@ class Core:
     def result(self, memory: Memory, tensors) -> Result:
         """The run over the tensors of a call."""
         if not memory.holds(tensors):
-            n_len, m_len, *values = (None if t is None else t.detach().numpy() for t in tensors)
+            n_len, m_len = (None if t is None else t.detach().numpy() for t in tensors[:2])
+            values = [t.detach().numpy() for t in tensors[2:]]
             planes = dict(zip(self.planes, values))
-            main = planes.get("cost", values[0])
             lengths = None
             if n_len is not None or m_len is not None:
-                lengths = (main.shape[1] if n_len is None else n_len, main.shape[2] if m_len is None else m_len)
+                full = planes[main_plane(self.solver.recurrence)].shape[1:]
+                lengths = (full[0] if n_len is None else n_len, full[1] if m_len is None else m_len)
             params = dict(zip(self.reals + self.others, values[len(self.planes) :]))
             memory.keep(self.solver(planes, lengths, params), tensors)
+        assert memory.result is not None
         return memory.result
 
     def totals(self, memory, tensors) -> list[torch.Tensor]:

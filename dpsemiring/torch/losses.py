@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.algebra.semiring import Semiring, in_its_place
 from dpsemiring.api import compile
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.topology import Topology
@@ -99,12 +99,13 @@ class AlignmentLoss(torch.nn.Module):
                     "gamma out for a semiring that has its own"
                 )
             semiring = semiring(Param("gamma", axes="b"))
-        self.cost, self.gamma, self.reduction = (
-            checked_cost("AlignmentLoss", cost),
-            gamma,
-            check_reduction("AlignmentLoss", reduction),
-        )
-        self.normalize, self.zero_infinity = check_normalize("AlignmentLoss", normalize), zero_infinity
+        elif not isinstance(semiring, Semiring):
+            raise TypeError(f"AlignmentLoss: semiring is a dp.Semiring, found {in_its_place(semiring)}; or pass gamma= beside it")
+        self.cost = checked_cost("AlignmentLoss", cost)
+        self.gamma = gamma
+        self.reduction = check_reduction("AlignmentLoss", reduction)
+        self.normalize = check_normalize("AlignmentLoss", normalize)
+        self.zero_infinity = zero_infinity
         self.solver = compile(topology, semiring, engine=engine)
 
     def forward(self, x, y=None, lengths=None, params: Mapping[str, object] | None = None) -> torch.Tensor:

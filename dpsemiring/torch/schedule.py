@@ -40,6 +40,8 @@ class GammaSchedule(torch.nn.Module):
     0.01
     """
 
+    taken: torch.Tensor
+
     def __init__(self, start: float, end: float, steps: int, kind: str = "geometric"):
         super().__init__()
         for name, value in (("start", start), ("end", end)):

@@ -154,7 +154,11 @@ def mean_cost(x, y, *, cost="sqeuclidean", lengths=None, topology=None, params=N
     return finished(_Total(torch.where(found.total.isinf(), math.inf, total)), made, lengths, None, False, reduction)
 
 
-VARIANTS = {"soft": soft_dtw, "sharp": sharp_soft_dtw, "mean_cost": lambda x, y, gamma, **options: mean_cost(x, y, **options)}
+VARIANTS: dict[str, Callable[..., torch.Tensor]] = {
+    "soft": soft_dtw,
+    "sharp": sharp_soft_dtw,
+    "mean_cost": lambda x, y, gamma, **options: mean_cost(x, y, **options),
+}
 
 
 def soft_dtw_divergence(

@@ -40,11 +40,11 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
     batched, shapes = plane_shapes({name: tuple(p.shape) for name, p in planes.items()}, recurrence)
     shape = shapes[main_plane(recurrence)]
     given = params_by_name(solver.params, params, shape, recurrence.extra)
-    tensors = [*_lengths(lengths, shape[0])]
+    tensors = _lengths(lengths, shape[0])
     for name, source in planes.items():
         if isinstance(source, TensorSource):
-            own = (None if t is None else t + more - less for t, more, less in zip(tensors, shapes[name][1:], shape[1:]))
-            planes[name] = _real(f"plane {name!r}", source.make(*own, recurrence.semiring.forbid))
+            n_len, m_len = (t if t is None else t + a - b for t, a, b in zip(tensors, shapes[name][1:], shape[1:]))
+            planes[name] = _real(f"plane {name!r}", source.make(n_len, m_len, recurrence.semiring.forbid))
     kind = planes[main_plane(recurrence)].dtype
     for plane in planes.values():
         kind = torch.promote_types(kind, plane.dtype)
@@ -111,7 +111,7 @@ def _lengths(lengths, batch) -> list[torch.Tensor | None]:
         return [None, None]
     if isinstance(lengths, Mapping) or not isinstance(lengths, (tuple, list)) or len(lengths) != 2:
         raise ValueError(f"lengths is a pair (n, m) of whole numbers, or of tensors of shape ({batch},); found {lengths!r}")
-    out = []
+    out: list[torch.Tensor | None] = []
     for axis, value in zip("nm", lengths):
         value = torch.as_tensor(value)
         if value.is_floating_point() or value.dtype == torch.bool or value.is_complex():

@@ -25,8 +25,8 @@ class TensorSource:
             raise ValueError(f"plane {plane!r} adds sources of different shapes: {', '.join(map(str, sorted(sizes)))}")
         leads = {a.shape[0] for _, _, x, y, axis in self.parts for a, axes in ((x, 2), (y, -axis)) if a.ndim > axes}
         if len(leads - {1}) > 1:
-            sizes = " and ".join(map(str, sorted(leads)))
-            raise ValueError(f"plane {plane!r}: its arrays have the batch sizes {sizes}; one size, or 1, is expected")
+            found = " and ".join(map(str, sorted(leads)))
+            raise ValueError(f"plane {plane!r}: its arrays have the batch sizes {found}; one size, or 1, is expected")
         self.shape = (*([max(leads - {1}, default=1)] if leads else []), *sizes.pop())
 
     def make(self, n_len, m_len, forbid: float) -> torch.Tensor:
