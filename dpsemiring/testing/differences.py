@@ -7,7 +7,7 @@ import numpy as np
 from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.api.solver import Solver, compile
 from dpsemiring.declare.topology import Topology
-from dpsemiring.testing.problems import Problem, describe, random_problem, with_given
+from dpsemiring.testing.problems import Problem, describe, given_or_drawn
 from dpsemiring.testing.reading import as_planes, main_plane
 
 
@@ -48,12 +48,7 @@ def assert_gradients(
     """
     rng = np.random.default_rng(seed)
     solver = compile(topology, semiring, engine=engine)
-    if cost is not None:
-        problems = [with_given(topology, semiring, cost, lengths, params, rng)]
-    else:
-        drawn = [random_problem(rng, topology, semiring, (3, 4), kind, batch=3) for kind in ("uniform", "holes")]
-        problems = [Problem(p.cost, p.lengths, {**p.params, **(params or {})}) for p in drawn]
-    for problem in problems:
+    for problem in given_or_drawn(topology, semiring, cost, lengths, params, rng):
         _Differences(solver, problem, rtol, step).check()
 
 

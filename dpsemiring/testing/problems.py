@@ -170,6 +170,14 @@ def with_given(topology: Topology, semiring: Semiring, cost, lengths, params, rn
     return Problem(cost, lengths, {**drawn, **(params or {})})
 
 
+def given_or_drawn(topology: Topology, semiring: Semiring, cost, lengths, params, rng: np.random.Generator) -> list[Problem]:
+    """The caller's problem; without a cost of his, ragged batches, with and without forbidden cells."""
+    if cost is not None:
+        return [with_given(topology, semiring, cost, lengths, params, rng)]
+    drawn = [random_problem(rng, topology, semiring, (3, 4), kind, batch=3) for kind in ("uniform", "holes")]
+    return [replace(p, params={**p.params, **(params or {})}) for p in drawn]
+
+
 def as_float(problem: Problem, dtype) -> Problem:
     """The same with costs of another kind of float."""
     cost = problem.cost
