@@ -33,7 +33,7 @@ golden: .venv/ready
 benchmark: .venv-benchmark/ready
 	.venv-benchmark/bin/python benchmarks/softdtw.py --json build/benchmark.json
 
-.venv/ready: requirements/test.txt requirements/recording.txt pyproject.toml
+.venv/ready: requirements/test.txt requirements/learning.txt requirements/recording.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) -r requirements/test.txt
 	.venv/bin/python $(PIP) --no-deps -r requirements/recording.txt
