@@ -44,7 +44,8 @@ def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu") -> S
     (2.0, [[0, 0], [1, 1]])
     """
     if not isinstance(topology, Topology):
-        raise TypeError(f"compile: the first argument is a dp.Topology, found {type(topology).__name__}")
+        hint = "; call it" if callable(topology) else ""
+        raise TypeError(f"compile: the first argument is a dp.Topology, found {type(topology).__name__}{hint}")
     if not isinstance(semiring, Semiring):
         raise TypeError(f"compile: the second argument is a dp.Semiring, found {in_its_place(semiring)}")
     if engine not in ENGINES:

@@ -62,6 +62,11 @@ class Source:
         return Source(self.parts + other.parts)
 
     def __mul__(self, scale):
+        if getattr(scale, "requires_grad", False):
+            raise TypeError(
+                "a cost source is multiplied by a plain number, found a tensor that requires a gradient; multiply the tensors of "
+                "dpsemiring.torch.costs instead, or put a dp.Param on the step's weight"
+            )
         if isinstance(scale, bool) or not is_real(scale):
             return NotImplemented
         scale = float(scale)

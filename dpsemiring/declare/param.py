@@ -111,6 +111,7 @@ def number(value, what: str, *, allow_infinite: bool = True):
         return value
     if isinstance(value, Entry):
         return value
+    refuse_learnt(value, what)
     if isinstance(value, bool) or not is_real(value):
         raise TypeError(f"{what} is a number or a Param, found {type(value).__name__}: {value!r}")
     value = float(value)
@@ -119,6 +120,15 @@ def number(value, what: str, *, allow_infinite: bool = True):
     if value == -math.inf and not allow_infinite:
         raise ValueError(f"{what} is -inf, which has no meaning; +inf means that the step does not exist")
     return value
+
+
+def refuse_learnt(value, what: str) -> None:
+    """A declaration's numbers are constants: a tensor that asks for a gradient would get none."""
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"{what} is a tensor that requires a gradient, and a declaration's numbers are constants; put dp.Param('name') there "
+            "and pass the tensor at the call: params={'name': tensor}"
+        )
 
 
 def is_real(value) -> bool:

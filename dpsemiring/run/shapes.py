@@ -57,6 +57,10 @@ def _excess(name, shape, main_shape, main, extra):
 
 def params_by_name(declared: Mapping[str, Param], params: Mapping[str, object] | None, shape: Shape, extra) -> dict[str, object]:
     """The values by name: one for every Param and no others."""
+    if params is not None and not isinstance(params, Mapping):
+        raise TypeError(
+            f"params is a dict with a value for each Param, found {type(params).__name__}; lengths are a pair: lengths=(n, m)"
+        )
     params = dict(params or {})
     unknown = [n for n in params if n not in declared]
     missing = [n for n in declared if n not in params]

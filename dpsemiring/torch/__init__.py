@@ -1,4 +1,14 @@
-"""Alignments in torch: solvers on tensors are differentiable, and losses are thin declarations over them."""
+"""Alignments in torch: solvers on tensors are differentiable, and losses are thin declarations over them.
+
+- `dp.compile(topology, semiring)(cost)` with tensors gives a `TensorResult`, differentiable twice.
+- Losses: `AlignmentLoss` for any topology, `soft_dtw`, `sharp_soft_dtw`, `mean_cost`, `path_entropy`, `soft_dtw_divergence`;
+  `GammaSchedule` for a temperature that falls; `padded` for ragged series.
+- Local costs: `sqeuclidean`, `cosine`, `bce`, `nll`, `gather`.
+- CTC: `ctc_loss` and its variants `ctc_*_loss`, `mctc_loss`, `ctc_like`; `forced_align`.
+- On the expected alignment: `soft_targets`, `alignment_prior_loss`, `temporal_distortion`, `similarity_loss`.
+
+Documents: docs/torch.md, docs/ctc.md, docs/learning.md.
+"""
 
 from dpsemiring.torch.costs import bce, cosine, gather, nll, sqeuclidean
 from dpsemiring.torch.ctc import ctc_loss

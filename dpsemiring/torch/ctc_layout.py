@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 from dpsemiring.algebra.builtins import Softmin
 from dpsemiring.api import Solver
 from dpsemiring.torch import reduce
+from dpsemiring.torch.checks import holds
 from dpsemiring.torch.reduce import check_reduction, without_infinities
 from dpsemiring.torch.solve import solve
 
@@ -65,12 +66,13 @@ def read(log_probs: Tensor, targets, input_lengths, target_lengths, *, more: int
     batched = log_probs.ndim == 3 + more
     x = log_probs if log_probs.dtype in (torch.float32, torch.float64) else log_probs.float()
     x = x[None] if not batched else x if batch_first else x.transpose(0, 1)
-    frames = read_lengths("input_lengths", input_lengths, len(x), x.shape[1], x.device)
-    sizes = read_lengths("target_lengths", target_lengths, len(x), None, x.device)
+    of = f"log_probs {layout}"
+    frames = read_lengths("input_lengths", input_lengths, len(x), x.shape[1], x.device, of)
+    sizes = read_lengths("target_lengths", target_lengths, len(x), None, x.device, of)
     return Batch(x, padded(torch.as_tensor(targets, device=x.device), sizes, more), frames, sizes, batched)
 
 
-def read_lengths(name: str, value, batch: int, most: int | None, device) -> Tensor:
+def read_lengths(name: str, value, batch: int, most: int | None, device, of: str) -> Tensor:
     """(B,) whole numbers between 0 and `most`."""
     value = torch.as_tensor(value, device=device)
     if not value.numel():
@@ -80,13 +82,12 @@ def read_lengths(name: str, value, batch: int, most: int | None, device) -> Tens
     if value.ndim == 0 and batch == 1:
         value = value[None]
     if value.shape != (batch,):
-        raise ValueError(f"{name} has the shape {tuple(value.shape)}; ({batch},) is expected, one for each item")
-    if not torch.compiler.is_compiling():
-        bad = value < 0 if most is None else (value < 0) | (value > most)
-        if bad.any():
-            item = int(bad.nonzero()[0])
-            legal = ">= 0" if most is None else f"0 to {most}, the frames of log_probs,"
-            raise ValueError(f"{name}: item {item} has {int(value[item])}; {legal} is possible")
+        raise ValueError(f"{name} has the shape {tuple(value.shape)}; ({batch},) is expected, one for each item of {of}")
+    bad = value < 0 if most is None else (value < 0) | (value > most)
+    if holds(bad):
+        item = int(bad.nonzero()[0])
+        legal = ">= 0" if most is None else f"0 to {most}, the frames of log_probs,"
+        raise ValueError(f"{name}: item {item} has {int(value[item])}; {legal} is possible")
     return value.long()
 
 
@@ -96,7 +97,7 @@ def padded(targets: Tensor, sizes: Tensor, more: int) -> Tensor:
     if targets.ndim == 2 + more:
         if len(targets) != batch:
             raise ValueError(f"targets has the shape {tuple(targets.shape)}; padded targets for {batch} items are expected")
-        if not torch.compiler.is_compiling() and (sizes > targets.shape[1]).any():
+        if holds(sizes > targets.shape[1]):
             item = int((sizes > targets.shape[1]).nonzero()[0])
             raise ValueError(f"target_lengths: item {item} has {int(sizes[item])}, and targets are padded to {targets.shape[1]}")
         return targets
@@ -124,15 +125,15 @@ def clean_labels(batch: Batch, blank: int | None) -> Batch:
         raise TypeError(f"targets are whole numbers, found {labels.dtype}")
     if blank is not None and not 0 <= blank < classes:
         raise ValueError(f"blank is {blank}; log_probs have the classes 0 to {classes - 1}")
-    if not torch.compiler.is_compiling():
-        bad = (labels < 0) | (labels >= classes)
-        if blank is not None:
-            bad |= labels == blank
-        if (bad := bad & batch.inside).any():
-            item, place = bad.nonzero()[0].tolist()
-            label = int(labels[item, place])
-            fault = "is the blank" if label == blank else f"is outside 0 .. {classes - 1}"
-            raise ValueError(f"targets: label {label} of item {item} at place {place} {fault}")
+    bad = (labels < 0) | (labels >= classes)
+    if blank is not None:
+        bad = bad | (labels == blank)
+    bad = bad & batch.inside
+    if holds(bad):
+        item, place = bad.nonzero()[0].tolist()
+        label = int(labels[item, place])
+        fault = "is the blank" if label == blank else f"is outside 0 .. {classes - 1}"
+        raise ValueError(f"targets: label {label} of item {item} at place {place} {fault}")
     return batch._replace(targets=torch.where(batch.inside, labels.long(), 0 if blank is None else blank))
 
 
@@ -179,7 +180,7 @@ def totals(
     planes = {"cost": cost} if isinstance(cost, Tensor) else dict(cost)
     least = 1 - solver.topology.extra[1]
     empty = (frames == 0) | (columns < least)
-    if not torch.compiler.is_compiling() and not empty.any():
+    if holds(empty) is False:
         return solve(solver, planes, (frames, columns), params).total
     # such an item computes with a cell of cost 0, and what comes of it is thrown away
     for name, plane in planes.items():

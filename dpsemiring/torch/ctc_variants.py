@@ -128,7 +128,9 @@ def ctc_star_loss(
     """CTC on targets that contain stars: a star stands for whatever was said there, one frame of it or more.
 
     A star is one more class, whose log-probability in a frame is the log of the sum over the classes that it matches,
-    less a penalty. Between a star and a label no blank is needed.
+    less a penalty. Between a star and a label no blank is needed. What a star matches may also be what stands beside it, so
+    one labelling of the frames can be cut in several places and counts as often: the loss ranks and trains, but is not
+    minus a log-probability, and may be negative.
 
     Parameters
     ----------

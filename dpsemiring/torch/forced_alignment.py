@@ -43,6 +43,11 @@ class Alignment:
     starts, ends : (B, S) int64 tensor
         Frames ``starts[s] <= t < ends[s]`` have label s of the target; -1 beyond the labels of an item.
 
+    score : (B,) float tensor
+        The log-probability of the whole alignment, the sum of its scores.
+    spans : list of `Span` for each item
+        One for each label of its target.
+
     An item whose target does not fit into its frames has -1 everywhere, and scores of -inf in its frames.
     """
 

@@ -16,6 +16,7 @@ from dpsemiring.torch.costs import KINDS, bce
 from dpsemiring.torch.reduce import check_reduction, reduced, without_infinities
 from dpsemiring.torch.schedule import GammaSchedule
 from dpsemiring.torch.sequences import padded, without_padding
+from dpsemiring.torch.solve import TensorResult
 from dpsemiring.torch.sources import TensorSource
 
 COSTS: dict[str, Callable] = {**KINDS, "bce_logits": lambda x, y: bce(x, y, logits=True)}
@@ -126,11 +127,21 @@ class AlignmentLoss(torch.nn.Module):
         ValueError, TypeError
             For shapes that do not fit, lengths given twice, a cost outside its domain; all that a solver refuses.
         """
-        params = {name: v() if isinstance(v, GammaSchedule) else v for name, v in (params or {}).items()}
-        if self.gamma is not None:
-            params["gamma"] = gamma_value(self.gamma)
+        result, cost, lengths = self._aligned(x, y, lengths, params)
+        return finished(result, cost, lengths, self.normalize, self.zero_infinity, self.reduction)
+
+    def align(self, x, y=None, lengths=None, params: Mapping[str, object] | None = None) -> TensorResult:
+        """The result behind the loss, from the same arguments: its total, expected alignment, gradients and paths."""
+        return self._aligned(x, y, lengths, params)[0]
+
+    def _aligned(self, x, y, lengths, params):
+        """The result, and the cost and the lengths that it is of."""
         cost, lengths = local_cost(self.cost, x, y, lengths)
-        return finished(self.solver(cost, lengths, params), cost, lengths, self.normalize, self.zero_infinity, self.reduction)
+        if params is None or isinstance(params, Mapping):
+            params = {name: v() if isinstance(v, GammaSchedule) else v for name, v in (params or {}).items()}
+            if self.gamma is not None:
+                params["gamma"] = gamma_value(self.gamma)
+        return self.solver(cost, lengths, params), cost, lengths
 
     def extra_repr(self) -> str:
         cost = self.cost if isinstance(self.cost, (str, type(None))) else getattr(self.cost, "__name__", "own")
@@ -151,14 +162,27 @@ def local_cost(cost, x, y, lengths):
     (x, own_x), (y, own_y) = padded(x, "x"), padded(y, "y")
     given = (None, None) if lengths is None else lengths
     if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise ValueError(f"lengths is a pair (n, m), found {lengths!r}")
+        raise ValueError(f"lengths is a pair, along x and along y: lengths=(n, m); found {lengths!r}")
     n, m = (_lengths(name, own, length) for name, own, length in zip("xy", (own_x, own_y), given))
     labels = y.ndim == 1 or (is_whole(y) and y.ndim == 2 and x.ndim == 3 and (callable(cost) or cost in OF_LABELS))
     function = COSTS[cost] if isinstance(cost, str) else cost
     made = function(without_padding(x, n), without_padding(y, m, labels))
+    if callable(cost) and isinstance(made, torch.Tensor):
+        _check_own(made, x, y, labels)
     if n is None and m is None:
         return made, None
     return made, (x.shape[-2] if n is None else n, y.shape[-1 if labels else -2] if m is None else m)
+
+
+def _check_own(made, x, y, labels):
+    """Refuse what a caller's function made where it is not a cost of the frames of x with those of y."""
+    batches = [len(a) for a, axes in ((x, 2), (y, 1 if labels else 2)) if a.ndim > axes]
+    wanted = (*([max(batches)] if batches else []), x.shape[-2], y.shape[-1 if labels else -2])
+    if tuple(made.shape) != wanted:
+        raise ValueError(
+            f"cost: the function of x {tuple(x.shape)} and y {tuple(y.shape)} gives {tuple(made.shape)}; {wanted} is expected, "
+            "frames of x along rows and those of y along columns"
+        )
 
 
 def _lengths(name, own, given):

@@ -76,9 +76,9 @@ def ctc_like(
         wanted = [(batch, rows)[1 - batched :], (batch, rows, columns + 1)[1 - batched :]]
         raise ValueError(f"blank_cost has the shape {tuple(blank_cost.shape)}; {wanted[0]}, {wanted[1]} or a number is expected")
     blank = blank[..., None] if blank.ndim == 2 else blank
-    frames = read_lengths("input_lengths", [rows] * batch if input_lengths is None else input_lengths, batch, rows, device)
-    sizes = read_lengths(
-        "target_lengths", [columns] * batch if target_lengths is None else target_lengths, batch, columns, device
+    frames, sizes = (
+        read_lengths(name, [most] * batch if value is None else value, batch, most, device, "the cost (B, T, S)")
+        for name, value, most in (("input_lengths", input_lengths, rows), ("target_lengths", target_lengths, columns))
     )
     if targets is None:
         ids = torch.arange(columns, device=device).expand(batch, columns)

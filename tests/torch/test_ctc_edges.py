@@ -203,3 +203,12 @@ def test_a_nan_stays_in_its_item():
     loss = ctc_loss(x, T, (5, 5), (2, 2), reduction="none")
     gradient = torch.autograd.grad(loss.sum(), x)[0]
     assert loss.isnan().tolist() == [True, False] and gradient[:, 0].isnan().any() and torch.isfinite(gradient[:, 1]).all()
+
+
+def test_mapped_targets(ctc_engine):
+    """Inside vmap numbers are not looked at, and so are not refused; what comes out is each item's own."""
+    x = torch.randn(3, 9, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64).log_softmax(-1)
+    targets = torch.tensor([[1, 2], [3, 3], [4, 1]])
+    mapped = torch.func.vmap(lambda a, t: ctc_loss(a, t, (9,), (2,), reduction="sum"))(x, targets)
+    one_by_one = torch.stack([ctc_loss(a, t, (9,), (2,), reduction="sum") for a, t in zip(x, targets)])
+    torch.testing.assert_close(mapped, one_by_one)

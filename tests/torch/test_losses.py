@@ -285,3 +285,42 @@ REFUSED = {
 def test_what_is_refused(words):
     with pytest.raises((ValueError, TypeError), match=words):
         REFUSED[words]()
+
+
+def test_the_alignment_behind_a_loss():
+    loss = AlignmentLoss(dp.topologies.dtw(), dp.Softmin, gamma=0.5, cost="sqeuclidean", reduction="none", engine="reference")
+    x, y, lengths = torch.randn(2, 5, 3), torch.randn(2, 4, 3), (torch.tensor([5, 3]), torch.tensor([4, 4]))
+    result = loss.align(x, y, lengths)
+    assert torch.equal(result.total, loss(x, y, lengths))
+    assert result.marginals.shape == (2, 5, 4) and not result.marginals[1, 3:].any()
+    assert dp.diagnostics.collapse(result).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x, y: torch.cdist(y, x), lambda x, y: torch.cdist(x, y)[:, :3], lambda x, y: torch.cdist(x, y)[0]],
+)
+def test_a_cost_of_another_shape_is_refused(function):
+    loss = AlignmentLoss(dp.topologies.dtw(), dp.Softmin(0.5), cost=function, engine="reference")
+    with pytest.raises(ValueError, match=r"\(2, 9, 5\) is expected"):
+        loss(torch.randn(2, 9, 3), torch.randn(2, 5, 3))
+
+
+def test_lengths_in_the_place_of_params_are_refused():
+    loss = AlignmentLoss(dp.topologies.dtw(), dp.Softmin(0.5), cost="sqeuclidean", engine="reference")
+    with pytest.raises(TypeError, match=r"params is a dict .* lengths=\(n, m\)"):
+        loss(torch.randn(2, 9, 3), torch.randn(2, 5, 3), ([9, 8], [5, 4]), torch.tensor([5, 4]))
+    with pytest.raises(ValueError, match=r"lengths is a pair, along x and along y"):
+        loss(torch.randn(2, 9, 3), torch.randn(2, 5, 3), torch.tensor([9, 8]))
+
+
+def test_what_is_learnt_is_no_constant_of_a_declaration():
+    """It would get no gradient, silently."""
+    learnt = torch.nn.Parameter(torch.tensor(2.0))
+    for declare in (lambda: dp.Step(1, 0, weight=learnt), lambda: dp.Step(1, 0, penalty=learnt)):
+        with pytest.raises(TypeError, match=r"requires a gradient.*dp.Param"):
+            declare()
+    with pytest.raises(TypeError, match=r"requires a gradient.*dp.Param"):
+        dp.compile(dp.topologies.dtw(), dp.Softmin(learnt))
+    with pytest.raises(TypeError, match="requires a gradient"):
+        learnt * dp.costs.sqeuclidean(torch.ones(2, 1), torch.ones(2, 1))
