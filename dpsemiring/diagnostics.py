@@ -92,7 +92,7 @@ def collapse(alignment, reference=None, lengths=None):
 
 
 def diagonality(alignment, lengths=None):
-    """How near the alignment lies to the diagonal: 1 on it, 0 for a path along two sides of the lattice.
+    """How near the alignment lies to the diagonal: 1 on it, near 0 for a path along two sides of a large lattice.
 
         1 - 2 sum over n, m of q(n, m) |n / (N - 1) - m / (M - 1)|
 
@@ -199,7 +199,10 @@ def _is_result(x):
 
 def _numpy(x):
     """As NumPy; a tensor leaves its graph and its device, without torch being named here."""
-    return np.asarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
+    if not hasattr(x, "detach"):
+        return np.asarray(x)
+    x = x.detach().cpu()
+    return np.asarray((x.double() if x.is_floating_point() else x).numpy())  # NumPy knows no bfloat16
 
 
 def _read(alignment, lengths):

@@ -180,3 +180,9 @@ def test_tensors_are_read_like_arrays():
 def test_refusals_name_what_was_found(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_tensors_of_half_precision():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    alignment = torch.tensor([[1.0, 0.0], [0.5, 0.5]], dtype=torch.bfloat16)
+    assert diagnostics.shares(alignment).tolist() == [0.75, 0.25]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch._functorch.utils import unwrap_dead_wrappers as alive  # of tensors from a transform that has ended
 
-from dpsemiring.torch.core import THIRD, Core, Memory
+from dpsemiring.torch.core import THIRD, Core, Memory, by_item
 
 
 class Function(torch.autograd.Function):
@@ -32,7 +32,7 @@ class Total(Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        _keep(ctx, inputs[0], inputs[1], inputs[2:])
+        _keep(ctx, inputs[0], inputs[1], (*inputs[2:], output[0]))
         ctx.mark_non_differentiable(*output[inputs[0].differentiable :])
 
     @staticmethod
@@ -40,21 +40,25 @@ class Total(Function):
         wanted = _needed(ctx, 2)
         if flow is None or not wanted:
             return (None,) * (2 + ctx.core.count)
+        *tensors, total = ctx.saved_tensors
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
-            found = Gradient.apply(ctx.core, ctx.memory, wanted, *ctx.saved_tensors)
+            found = Gradient.apply(ctx.core, ctx.memory, wanted, *tensors)
         else:  # what most ask for: a gradient that is not differentiated again
-            found = ctx.core.gradient(ctx.memory, wanted, alive(ctx.saved_tensors))
-        return None, None, *_at(ctx, wanted, [f * _like(flow, f) for f in found])
+            found = ctx.core.gradient(ctx.memory, wanted, alive(tensors))
+            ctx.memory = Memory()  # the run is not kept for as long as the loss is
+        return None, None, *_at(ctx, wanted, [by_item(flow, f, total) for f in found])
 
     @staticmethod
     def jvp(ctx, core, memory, *tangents):
         along, directions = _moving(ctx, tangents)
         others = [None] * (len(ctx.core.outputs) - 1)
-        if not ctx.core.differentiable:
+        if not ctx.core.differentiable or not along:
             return None, *others
-        found = Gradient.apply(ctx.core, ctx.memory, along, *ctx.saved_tensors)
+        *tensors, total = ctx.saved_tensors
+        found = Gradient.apply(ctx.core, ctx.memory, along, *tensors)
         products = (f * d for f, d in zip(found, directions))
-        return sum(p.sum(tuple(range(1, p.ndim))) if p.ndim > 1 else p for p in products), *others
+        moved = sum(p.sum(tuple(range(1, p.ndim))) if p.ndim > 1 else p for p in products)
+        return moved.to(total.dtype), *others
 
     @staticmethod
     def vmap(info, in_dims, core, memory, *tensors):
@@ -86,6 +90,8 @@ class Gradient(Function):
     @staticmethod
     def jvp(ctx, core, memory, wanted, *tangents):
         along, directions = _moving(ctx, tangents)
+        if not along:
+            return (None,) * len(ctx.wanted)
         return Second.apply(ctx.core, ctx.memory, ctx.wanted, along, *ctx.saved_tensors, *directions)
 
     @staticmethod
@@ -111,7 +117,7 @@ class Second(Function):
 
     @staticmethod
     def backward(ctx, *flows):
-        if any(ctx.needs_input_grad[4 : 4 + ctx.core.count]):
+        if _asked_for(ctx, ctx.needs_input_grad[4 : 4 + ctx.core.count]):
             raise NotImplementedError(THIRD)
         tensors, directions = ctx.saved_tensors[: ctx.core.count], ctx.saved_tensors[ctx.core.count :]
         given = [(i, f) for i, f in zip(ctx.wanted, flows) if f is not None]
@@ -147,10 +153,19 @@ def _needed(ctx, first) -> tuple[int, ...]:
     return tuple(i for i in range(len(ctx.core.inputs)) if ctx.needs_input_grad[first + 2 + i])
 
 
+def _asked_for(ctx, needed) -> bool:
+    """Whether this backward pass asks for the gradient in one of the first tensors, and not only could have it."""
+    if not any(needed) or not hasattr(ctx, "next_functions"):
+        return any(needed)
+    edges = iter(ctx.next_functions)  # of those arguments that are tensors
+    nodes = [next(edges)[0] for tensor in ctx.saved_tensors[: ctx.core.count] if tensor is not None]
+    return any(node is not None and torch._C._will_engine_execute_node(node) for node in nodes)
+
+
 def _moving(ctx, tangents):
     """The inputs that have a tangent, and the tangents."""
     found = [(i, t) for i, t in enumerate(tangents[2 : 2 + len(ctx.core.inputs)]) if t is not None]
-    return zip(*found)
+    return tuple(i for i, _ in found), tuple(t for _, t in found)
 
 
 def _at(ctx, wanted, values):
@@ -159,11 +174,6 @@ def _at(ctx, wanted, values):
     for i, value in zip(wanted, values):
         out[2 + i] = value
     return out
-
-
-def _like(flow, array):
-    """(B,) as (B, 1, ...)."""
-    return flow.reshape(-1, *[1] * (array.ndim - 1))
 
 
 def _fold(core, info, in_dims, tensors):

@@ -25,6 +25,12 @@ def all_finite(tensor) -> bool:
     return holds(tensor.detach().sum().isfinite()) is True
 
 
+def product(a, b):
+    """A product of matrices in their own kind, whatever autocast would have."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
+
+
 def raised(value):
     """Not below 0, where rounding has led, with the derivatives left as they are."""
     return value if holds(value.detach() < 0.0) is False else value + (-value).clamp(min=0.0).detach()

@@ -36,6 +36,16 @@ class Memory:
         return self.result is not None and self.places == tuple(map(_place, tensors))
 
 
+def by_item(flow, array, total):
+    """``flow * array``: one flow for each item of an array (B, ...). An item without a path has no derivative, whatever flows."""
+    flow = torch.where(total.isinf(), 0.0, flow)
+    return array * flow.reshape(-1, *[1] * (array.ndim - 1))
+
+
+def _array(tensor):
+    return tensor.detach().resolve_neg().numpy()
+
+
 def _place(tensor):
     """Where a tensor's numbers are, and how often they were written over."""
     if tensor is None:
@@ -66,7 +76,6 @@ class Core:
         sites = solver.recurrence.sites
         real = {s.name for s in sites if s.role == "number"}
         real |= {v.name for v in solver.semiring.params.values() if isinstance(v, Param)}
-        real -= {s.name for s in sites if s.role == "mask"}
         return cls(
             solver.per_item(),
             solver.recurrence.planes,
@@ -77,8 +86,8 @@ class Core:
     def result(self, memory: Memory, tensors) -> Result:
         """The run over the tensors of a call."""
         if not memory.holds(tensors):
-            n_len, m_len = (None if t is None else t.detach().numpy() for t in tensors[:2])
-            values = [t.detach().numpy() for t in tensors[2:]]
+            n_len, m_len = (None if t is None else _array(t) for t in tensors[:2])
+            values = [_array(t) for t in tensors[2:]]
             planes = dict(zip(self.planes, values))
             lengths = None
             if n_len is not None or m_len is not None:
@@ -100,7 +109,7 @@ class Core:
     def second(self, memory, wanted, along, tensors, directions) -> list[torch.Tensor]:
         """d (d total / d the wanted inputs), while the inputs numbered by `along` move in these directions."""
         # what flows in may be infinite, where a loss is; a direction must not be
-        arrays = (np.where(np.isinf(a), np.nan, a) for a in (d.detach().numpy() for d in directions))
+        arrays = (np.where(np.isinf(a), np.nan, a) for a in map(_array, directions))
         moving = {self.inputs[i]: a for i, a in zip(along, arrays)}
         cost = {name: moving.pop(name) for name in self.planes if name in moving}
         return self._read(self.result(memory, tensors).along(cost=cost, params=moving), wanted, tensors[2:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from dpsemiring import topologies
-from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, read, reduced
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, loss_of, read
 from dpsemiring.torch.solvers import solver_of
 
 
@@ -90,4 +90,4 @@ def ctc_loss(
     losses = ctc_totals(
         solver_of(LIKELIHOOD, topologies.ctc), gathered(batch.log_probs, labels), labels, batch.frames, batch.sizes
     )
-    return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
+    return loss_of(losses, batch.sizes, reduction, zero_infinity, batch.batched)

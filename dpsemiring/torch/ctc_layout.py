@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 from dpsemiring.algebra.builtins import Softmin
 from dpsemiring.api import Solver
 from dpsemiring.torch import reduce
-from dpsemiring.torch.checks import holds
+from dpsemiring.torch.checks import holds, is_whole
 from dpsemiring.torch.reduce import check_reduction, without_infinities
 from dpsemiring.torch.solve import solve
 
@@ -69,7 +69,7 @@ def read(log_probs: Tensor, targets, input_lengths, target_lengths, *, more: int
     of = f"log_probs {layout}"
     frames = read_lengths("input_lengths", input_lengths, len(x), x.shape[1], x.device, of)
     sizes = read_lengths("target_lengths", target_lengths, len(x), None, x.device, of)
-    return Batch(x, padded(torch.as_tensor(targets, device=x.device), sizes, more), frames, sizes, batched)
+    return Batch(x, in_rows(torch.as_tensor(targets, device=x.device), sizes, more), frames, sizes, batched)
 
 
 def read_lengths(name: str, value, batch: int, most: int | None, device, of: str) -> Tensor:
@@ -91,7 +91,7 @@ def read_lengths(name: str, value, batch: int, most: int | None, device, of: str
     return value.long()
 
 
-def padded(targets: Tensor, sizes: Tensor, more: int) -> Tensor:
+def in_rows(targets: Tensor, sizes: Tensor, more: int) -> Tensor:
     """(B, S, ...): the targets of each item, which come so or one after the other."""
     batch = len(sizes)
     if targets.ndim == 2 + more:
@@ -121,8 +121,9 @@ def clean_labels(batch: Batch, blank: int | None) -> Batch:
         For a blank or a label out of range, and a label equal to the blank.
     """
     labels, classes = batch.targets, batch.log_probs.shape[-1]
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+    if not is_whole(labels):
         raise TypeError(f"targets are whole numbers, found {labels.dtype}")
+    labels = labels.long()
     if blank is not None and not 0 <= blank < classes:
         raise ValueError(f"blank is {blank}; log_probs have the classes 0 to {classes - 1}")
     bad = (labels < 0) | (labels >= classes)
@@ -134,7 +135,7 @@ def clean_labels(batch: Batch, blank: int | None) -> Batch:
         label = int(labels[item, place])
         fault = "is the blank" if label == blank else f"is outside 0 .. {classes - 1}"
         raise ValueError(f"targets: label {label} of item {item} at place {place} {fault}")
-    return batch._replace(targets=torch.where(batch.inside, labels.long(), 0 if blank is None else blank))
+    return batch._replace(targets=torch.where(batch.inside, labels, 0 if blank is None else blank))
 
 
 # --- the extended target --------------------------------------------------------------------------------------------------
@@ -196,7 +197,7 @@ def ctc_totals(solver: Solver, cost: Tensor, labels: Tensor, frames: Tensor, siz
     return totals(solver, cost, frames, 2 * sizes + 1, given, sizes == 0)
 
 
-def reduced(losses: Tensor, sizes: Tensor, reduction: str, zero_infinity: bool, batched: bool) -> Tensor:
+def loss_of(losses: Tensor, sizes: Tensor, reduction: str, zero_infinity: bool, batched: bool) -> Tensor:
     """The losses (B,) as torch's `ctc_loss` reduces them: "mean" divides each by its target's length, at least 1, first."""
     check_reduction("ctc", reduction)
     if zero_infinity:

@@ -8,7 +8,7 @@ from torch.nn.functional import one_hot, pad
 
 from dpsemiring import topologies
 from dpsemiring.torch.ctc import ctc_loss
-from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, read, reduced, totals, within
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, loss_of, read, totals, within
 from dpsemiring.torch.solvers import solver_of
 
 
@@ -33,7 +33,7 @@ def ctc_without_blank_loss(
     nothing = (batch.frames == 0) & (batch.sizes == 0)
     cost = gathered(batch.log_probs, batch.targets)
     losses = totals(solver_of(LIKELIHOOD, topologies.ctc_without_blank), cost, batch.frames, batch.sizes, {}, nothing)
-    return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
+    return loss_of(losses, batch.sizes, reduction, zero_infinity, batch.batched)
 
 
 def ctc_prior_loss(
@@ -72,7 +72,9 @@ def ctc_prior_loss(
     >>> round(loss.neg().exp().item(), 4)  # "aa" 2.5 * 2.5, "a-" and "-a" 2.5 * 0.625 each
     9.375
     """
-    scores = log_probs - weight * log_prior
+    log_prior = torch.as_tensor(log_prior, device=log_probs.device)
+    none = log_prior == -torch.inf  # a class that nothing reads; its prior has no derivative by the weight
+    scores = _wide(log_probs) - torch.where(none, log_prior, weight * log_prior.masked_fill(none, 0.0))
     return ctc_loss(scores, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
 
 
@@ -106,6 +108,9 @@ def ctc_blank_penalty_loss(
     >>> round(loss.neg().exp().item(), 4)  # "aa" 0.5 * 0.5, "a-" and "-a" 0.5 * 0.25 each
     0.5
     """
+    if not 0 <= blank < log_probs.shape[-1]:
+        raise ValueError(f"blank is {blank}; log_probs have the classes 0 to {log_probs.shape[-1] - 1}")
+    log_probs = _wide(log_probs)
     at_blank = one_hot(torch.tensor(blank), log_probs.shape[-1]).bool().to(log_probs.device)
     paid = torch.as_tensor(penalty, dtype=log_probs.dtype, device=log_probs.device)[..., None]
     scores = torch.where(at_blank, log_probs - paid, log_probs)
@@ -171,7 +176,12 @@ def ctc_star_loss(
     scores = torch.cat([x, (value - penalty)[..., None]], dim=2).transpose(0, 1)
     labels = torch.where(stars, classes, batch.targets)
     losses = ctc_loss(scores, labels, batch.frames, batch.sizes, blank, "none")
-    return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
+    return loss_of(losses, batch.sizes, reduction, zero_infinity, batch.batched)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """At least float32: what is added to half precision would be lost."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def log_sum_exp(x: Tensor) -> Tensor:
@@ -209,7 +219,7 @@ def ctc_wildcard_loss(
     labels = between(batch.targets, blank)
     cost, solver = gathered(batch.log_probs, labels), solver_of(LIKELIHOOD, topologies.ctc_wildcard)
     losses = ctc_totals(solver, cost, labels, batch.frames, batch.sizes)
-    return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
+    return loss_of(losses, batch.sizes, reduction, zero_infinity, batch.batched)
 
 
 def ctc_duration_loss(
@@ -251,4 +261,4 @@ def ctc_duration_loss(
     params = {"labels": pad(batch.targets, (0, 1), value=blank)}
     solver = solver_of(LIKELIHOOD, topologies.ctc_durations, least, most)
     losses = totals(solver, planes, batch.frames, batch.sizes, params, batch.sizes == 0)
-    return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
+    return loss_of(losses, batch.sizes, reduction, zero_infinity, batch.batched)

@@ -44,7 +44,7 @@ class Alignment:
         Frames ``starts[s] <= t < ends[s]`` have label s of the target; -1 beyond the labels of an item.
 
     score : (B,) float tensor
-        The log-probability of the whole alignment, the sum of its scores.
+        The log-probability of the whole alignment, the sum of its scores; -inf where there is none.
     spans : list of `Span` for each item
         One for each label of its target.
 
@@ -56,11 +56,7 @@ class Alignment:
     scores: Tensor
     starts: Tensor
     ends: Tensor
-
-    @property
-    def score(self) -> Tensor:
-        """(B,): the log-probability of the whole alignment."""
-        return self.scores.sum(-1)
+    score: Tensor
 
     @property
     def spans(self) -> list:
@@ -131,7 +127,9 @@ def forced_align(log_probs: Tensor, targets: Tensor, input_lengths=None, target_
     scores = batch.log_probs.gather(2, labels[..., None])[..., 0]
     scores = torch.where(aligned, scores, torch.where(inside, -torch.inf, 0.0).to(scores.dtype))
     places = torch.where(columns % 2 == 1, columns // 2, -1)
-    found = (torch.where(aligned, labels, -1), places, scores, *_frames_of(places, batch.targets.shape[1]))
+    none = (batch.frames == 0) & (batch.sizes > 0)  # other targets that do not fit have frames of -inf
+    score = torch.where(none, -torch.inf, scores.sum(1))
+    found = (torch.where(aligned, labels, -1), places, scores, *_frames_of(places, batch.targets.shape[1]), score)
     return Alignment(*(found if batch.batched else (value[0] for value in found)))
 
 

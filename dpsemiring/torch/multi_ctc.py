@@ -9,7 +9,8 @@ from torch.nn.functional import one_hot
 from dpsemiring import topologies
 from dpsemiring.algebra.builtins import Softmin
 from dpsemiring.declare.param import Param
-from dpsemiring.torch.ctc_layout import LIKELIHOOD, Batch, between, ctc_totals, numbered, read, read_lengths, reduced, within
+from dpsemiring.torch.checks import holds, product
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, Batch, between, ctc_totals, loss_of, numbered, read, read_lengths, within
 from dpsemiring.torch.solvers import solver_of
 
 ANY_TEMPERATURE = Softmin(Param("gamma"))
@@ -69,12 +70,12 @@ def ctc_like(
     batched = cost.ndim == 3
     cost = cost if batched else cost[None]
     (batch, rows, columns), device = cost.shape, cost.device
-    blank = torch.as_tensor(blank_cost, dtype=cost.dtype, device=device)
+    blank = given = torch.as_tensor(blank_cost, dtype=cost.dtype, device=device)
     if blank.ndim and not batched:
         blank = blank[None]
     if blank.shape not in ((), (batch, rows), (batch, rows, columns + 1)):
         wanted = [(batch, rows)[1 - batched :], (batch, rows, columns + 1)[1 - batched :]]
-        raise ValueError(f"blank_cost has the shape {tuple(blank_cost.shape)}; {wanted[0]}, {wanted[1]} or a number is expected")
+        raise ValueError(f"blank_cost has the shape {tuple(given.shape)}; {wanted[0]}, {wanted[1]} or a number is expected")
     blank = blank[..., None] if blank.ndim == 2 else blank
     frames, sizes = (
         read_lengths(name, [most] * batch if value is None else value, batch, most, device, "the cost (B, T, S)")
@@ -89,7 +90,7 @@ def ctc_like(
         ids = numbered(targets)
     solver = solver_of(ANY_TEMPERATURE, topologies.ctc)
     losses = ctc_totals(solver, between(cost, blank), between(ids, -1), frames, sizes, {"gamma": gamma})
-    return reduced(losses, sizes, reduction, zero_infinity, batched)
+    return loss_of(losses, sizes, reduction, zero_infinity, batched)
 
 
 def mctc_loss(
@@ -159,7 +160,7 @@ def mctc_loss(
         cost, blanks = cost - both[..., 1, None], -both[..., 0]
     ids = between(numbered(batch.targets), -1)
     losses = ctc_totals(solver_of(LIKELIHOOD, topologies.ctc), between(cost, blanks[..., None]), ids, batch.frames, batch.sizes)
-    return reduced(losses, batch.sizes, reduction, zero_infinity, batch.batched)
+    return loss_of(losses, batch.sizes, reduction, zero_infinity, batch.batched)
 
 
 def _weights(batch: Batch, blank: int, blank_is_refused: bool) -> Tensor:
@@ -174,16 +175,15 @@ def _weights(batch: Batch, blank: int, blank_is_refused: bool) -> Tensor:
         raise ValueError(f"real targets are for two or three components of a category, and log_probs have {components}")
     others = [v for v in range(components) if v != blank]
     off, on = ([blank, *others])[-2:]
-    if not torch.compiler.is_compiling():
-        legal = (targets >= 0) & (targets <= (1 if real else components - 1))
-        silent = ((targets == 0) & (off == blank) if real else targets == blank).all(2, keepdim=True) & blank_is_refused
-        for bad, fault in (
-            (~legal, f"is outside 0 .. {1 if real else components - 1}"),
-            (silent, "is the blank in every category"),
-        ):
-            if (bad := (bad & inside).any(2)).any():
-                item, place = bad.nonzero()[0].tolist()
-                raise ValueError(f"targets: {targets[item, place].tolist()} of item {item} at place {place} {fault}")
+    legal = (targets >= 0) & (targets <= (1 if real else components - 1))
+    silent = ((targets == 0) & (off == blank) if real else targets == blank).all(2, keepdim=True) & blank_is_refused
+    for bad, fault in (
+        (~legal, f"is outside 0 .. {1 if real else components - 1}"),
+        (silent, "is the blank in every category"),
+    ):
+        if holds(bad := (bad & inside).any(2)):
+            item, place = bad.nonzero()[0].tolist()
+            raise ValueError(f"targets: {targets[item, place].tolist()} of item {item} at place {place} {fault}")
     if not real:
         return one_hot(torch.where(inside, targets.long(), 0), components).to(batch.log_probs.dtype) * inside[..., None]
     y = torch.where(inside, targets.to(batch.log_probs.dtype), 0.0)[..., None]
@@ -195,7 +195,7 @@ def _products(x: Tensor, weights: Tensor) -> Tensor:
     """(B, T, S): minus the sums of log-probabilities (B, T, K, V) times weights; -inf forbids where it has a weight."""
     x, weights = x.flatten(2), weights.flatten(2).transpose(1, 2)
     dead = x == -torch.inf
-    if not torch.compiler.is_compiling() and not dead.any():
-        return -(x @ weights)
+    if holds(dead) is False:
+        return -product(x, weights)
     forbidden = dead.to(x.dtype) @ (weights != 0).to(x.dtype) > 0
-    return (-(x.masked_fill(dead, 0.0) @ weights)).masked_fill(forbidden, torch.inf)
+    return (-product(x.masked_fill(dead, 0.0), weights)).masked_fill(forbidden, torch.inf)

@@ -1,36 +1,43 @@
 """The same three functions as `autograd` has, as operators that a compiler can place in its graph.
 
 `torch.compile` does not trace a `torch.autograd.Function` with a forward mode, but takes registered operators as they
-are. They keep nothing between them: the gradient runs the forward pass again. A solver goes by a number.
+are. They keep nothing between them: the gradient runs the forward pass again. A solver goes by a number, which is made of
+what it computes: a graph that is exported to another process finds no solver there, or one that computes the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
-from weakref import WeakValueDictionary
+from hashlib import sha256
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
-from dpsemiring.torch.core import THIRD, Core, Memory
+from dpsemiring.algebra.expr import postorder
+from dpsemiring.torch.core import THIRD, Core, Memory, by_item
 
-_cores: WeakValueDictionary[int, Core] = WeakValueDictionary()
-_numbers = count(1)
+_cores: dict[int, WeakSet[Core]] = {}
 
 
 def number(core: Core) -> int:
     """The number under which operators find it, for as long as it lives."""
-    handle = next(_numbers)
-    _cores[handle] = core
+    solver = core.solver
+    trace, lines = solver.semiring.trace, []
+    index: dict[int, int] = {}
+    for node in postorder([*trace.encode, *trace.times, *(trace.sum or trace.fold or ()), *trace.decode.values()]):
+        index[id(node)] = len(index)
+        lines.append(f"{node.op} {node.payload!r} {[index[id(a)] for a in node.args]}")
+    text = [type(solver.engine).__name__, repr(solver.topology), repr(solver.semiring), str(solver.recurrence), *lines]
+    handle = int.from_bytes(sha256("\n".join(text).encode()).digest()[:7], "big")
+    _cores.setdefault(handle, WeakSet()).add(core)
     return handle
 
 
 def _core(handle: int) -> Core:
-    try:
-        return _cores[handle]
-    except KeyError:
-        raise RuntimeError("the solver of this compiled graph is gone: keep it for as long as the graph") from None
+    for core in _cores.get(handle, ()):
+        return core
+    raise RuntimeError("the solver of this compiled graph is not there: make it, and keep it for as long as the graph")
 
 
 @torch.library.custom_op("dpsemiring::total", mutates_args=())
@@ -85,13 +92,13 @@ def _(handle, wanted, along, n_len, m_len, inputs, others, directions):
 # --- their derivatives, each the next of the three ------------------------------------------------
 
 
-def _keep(ctx, handle, n_len, m_len, inputs, others, directions=()):
+def _keep(ctx, handle, n_len, m_len, inputs, others, more=()):
     ctx.handle, ctx.sizes = handle, (len(inputs), len(others))
-    ctx.save_for_backward(n_len, m_len, *inputs, *others, *directions)
+    ctx.save_for_backward(n_len, m_len, *inputs, *others, *more)
 
 
 def _kept(ctx):
-    """(n_len, m_len, inputs, others), and the directions."""
+    """(n_len, m_len, inputs, others), and what is kept beside them: the total, or directions."""
     a, b = 2 + ctx.sizes[0], 2 + sum(ctx.sizes)
     n_len, m_len, *_ = saved = ctx.saved_tensors
     return (n_len, m_len, list(saved[2:a]), list(saved[a:b])), list(saved[b:])
@@ -108,14 +115,14 @@ def _flows(ctx, wanted, found):
 
 
 def _keep_total(ctx, inputs, output):
-    _keep(ctx, *inputs)
+    _keep(ctx, *inputs, [output[0]])
 
 
 def _total_backward(ctx, flow):
-    tensors, _ = _kept(ctx)
+    tensors, (total,) = _kept(ctx)
     wanted = _needed(ctx.needs_input_grad[3])
     found = gradient(ctx.handle, wanted, *tensors) if wanted else []
-    return None, *_flows(ctx, wanted, [f * flow[0].reshape(-1, *[1] * (f.ndim - 1)) for f in found])
+    return None, *_flows(ctx, wanted, [by_item(flow[0], f, total) for f in found])
 
 
 def _keep_gradient(ctx, inputs, output):

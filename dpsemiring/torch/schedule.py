@@ -55,7 +55,7 @@ class GammaSchedule(torch.nn.Module):
         self.register_buffer("taken", torch.zeros((), dtype=torch.int64))
 
     def forward(self) -> torch.Tensor:
-        share = (self.taken / self.steps).to(torch.float64)
+        share = self.taken.to(torch.float64) / self.steps
         if self.kind == "linear":
             return self.start * (1.0 - share) + self.end * share
         return torch.exp(math.log(self.start) * (1.0 - share) + math.log(self.end) * share)

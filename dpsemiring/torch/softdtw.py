@@ -123,7 +123,8 @@ def mean_cost(x, y, *, cost="sqeuclidean", lengths=None, topology=None, params=N
     """``(1 / number of paths) * sum over paths A of <A, C>``: the mean cost of all alignments, each weighted alike.
 
     The limit of `sharp_soft_dtw` for large gamma. It is linear in the costs: each is weighted by the mean of its weights
-    over all paths, which depend on the lengths and on forbidden cells alone. Arguments and shapes as for `soft_dtw`.
+    over all paths, which depend on the lengths, on forbidden cells and on the weights' Params. Arguments and shapes are
+    those of `soft_dtw`.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def mean_cost(x, y, *, cost="sqeuclidean", lengths=None, topology=None, params=N
     values = next(iter(made.values())) if isinstance(made, dict) else made
     free = torch.where(values.isinf(), values, 0.0 * values.nan_to_num()).detach()
     found = solver_of(SOFT, _given, topology)(free, lengths, {**(params or {}), "gamma": gamma_value(1.0)})
-    share = found.marginals.detach()
+    share = found.marginals
     total = (torch.where(share == 0.0, 0.0, values) * share).sum((-2, -1))
     return finished(_Total(torch.where(found.total.isinf(), math.inf, total)), made, lengths, None, False, reduction)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
@@ -58,18 +59,18 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
         if name in core.reals:
             value = value.to(torch.promote_types(value.dtype, torch.float32)) if value.is_floating_point() else value.to(kind)
             value = value.expand(shape[0], *lead[1:])
-        tensors.append(value)
+        tensors.append(value if name in core.reals else value.detach())
     return TensorResult(core, tensors, batched, as_dict, {name: tuple(v.shape) for name, v in values.items()})
 
 
-def _check_modes() -> None:
-    """Refuse forward mode over forward mode, in which torch takes the inner derivative of a Function for a constant."""
+LOST = "torch takes this derivative for 0, without a word"
+
+
+@torch.compiler.assume_constant_result  # while a graph is traced too the stack is that of the call
+def _forward_modes() -> int:
+    """How many forward modes of `torch.func` are at work around this call."""
     stack = torch._C._functorch.get_interpreter_stack() or []
-    if sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack) > 1:
-        raise NotImplementedError(
-            "forward mode over forward mode: torch loses the second derivative of any autograd.Function there, without a word; "
-            "use torch.func.hessian, which is forward over reverse, or jacrev(jacrev)"
-        )
+    return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack)
 
 
 def _real(what, value) -> torch.Tensor:
@@ -113,6 +114,9 @@ def _lengths(lengths, batch) -> list[torch.Tensor | None]:
         raise ValueError(f"lengths is a pair (n, m) of whole numbers, or of tensors of shape ({batch},); found {lengths!r}")
     out: list[torch.Tensor | None] = []
     for axis, value in zip("nm", lengths):
+        if value is None:
+            out.append(None)
+            continue
         value = torch.as_tensor(value)
         if value.is_floating_point() or value.dtype == torch.bool or value.is_complex():
             raise ValueError(f"lengths: those along {axis} are whole numbers, found {value.dtype}")
@@ -140,11 +144,15 @@ class TensorResult:
         self._core, self._tensors, self._batched, self._as_dict, self._shapes = core, tensors, batched, as_dict, shapes
         self._memory = Memory()
         if torch.compiler.is_compiling():
+            if _forward_modes():
+                raise NotImplementedError(f"forward mode inside torch.compile: {LOST}; take the derivative outside of the graph")
             total, *rest = ops.total(core.number, *self._apart())
             found = [total if core.differentiable else total.detach(), *(o.detach() for o in rest)]
         else:
-            if torch._C._are_functorch_transforms_active():
-                _check_modes()
+            if torch._C._are_functorch_transforms_active() and _forward_modes() > 1:
+                raise NotImplementedError(
+                    f"forward mode over forward mode: {LOST}; use torch.func.hessian (forward over reverse), or jacrev twice"
+                )
             found = Total.apply(core, self._memory, *tensors)
         self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, found)}
 
@@ -191,7 +199,7 @@ class TensorResult:
             raise KeyError(f"grad: {name!r} is no Param with a derivative; there are {known}")
         (found,) = self._gradient((self._core.inputs.index(name),), f"grad({name!r})")
         shape = self._shapes[name]
-        if found.numel() != int(np.prod(shape)):  # one value served all items
+        if found.numel() != math.prod(shape):  # one value served all items
             found = found.sum(0, keepdim=True)
         return found.reshape(shape)
 
@@ -251,7 +259,7 @@ class TensorResult:
         return self._listed(self._plain.sample(n, seed))
 
     def _shaped(self, value):
-        return value if self._batched else value[0]
+        return value if self._batched else value.squeeze(0)
 
     def _listed(self, items):
         return items if self._batched else items[0]

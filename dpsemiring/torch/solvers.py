@@ -7,6 +7,7 @@ a constant. So a solver is asked for by what it is made of, its name in the tabl
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 
 import torch
 
@@ -16,6 +17,7 @@ from dpsemiring.declare.topology import Topology
 
 _solvers: dict[str, Solver] = {}
 _names: dict[tuple, str] = {}
+_lock = RLock()
 
 
 def solver_of(semiring: Semiring, declare: Callable[..., Topology], *arguments) -> Solver:
@@ -26,9 +28,10 @@ def solver_of(semiring: Semiring, declare: Callable[..., Topology], *arguments) 
 @torch.compiler.assume_constant_result
 def _name(*key) -> str:
     """Under which name the solver is kept; it is made if it has not been."""
-    if key not in _names:
-        semiring, declare, *arguments = key
-        name = f"{declare.__name__} {len(_names)}"
-        _solvers[name] = compile(declare(*arguments), semiring)
-        _names[key] = name
-    return _names[key]
+    with _lock:
+        if key not in _names:
+            semiring, declare, *arguments = key
+            name = f"{declare.__name__} {len(_names)}"
+            _solvers[name] = compile(declare(*arguments), semiring)
+            _names[key] = name
+        return _names[key]

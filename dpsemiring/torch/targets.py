@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from dpsemiring.torch.checks import product
 from dpsemiring.torch.costs import cosine
 from dpsemiring.torch.reduce import check_reduction, reduced
 from dpsemiring.torch.sequences import padded, without_padding
@@ -58,7 +59,7 @@ def soft_targets(result: TensorResult | torch.Tensor, y: torch.Tensor, *, normal
     kind = torch.promote_types(weights.dtype, y.dtype)
     weights, y = weights.to(kind), y.to(kind)
     unused = ~weights.detach().ne(0.0).any(-2)[..., None]
-    out = weights @ torch.where(unused & ~y.isfinite(), 0.0, y)
+    out = product(weights, torch.where(unused & ~y.isfinite(), 0.0, y))
     if not normalize:
         return out
     whole = weights.sum(-1, keepdim=True)

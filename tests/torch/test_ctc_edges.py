@@ -7,7 +7,7 @@ import torch
 from labellings import ctc, normalised, ragged
 from torch.nn.functional import ctc_loss as torch_ctc_loss
 
-from dpsemiring.torch import ctc_loss
+from dpsemiring.torch import ctc_loss, ctc_prior_loss, forced_align, mctc_loss
 
 INF = math.inf
 
@@ -212,3 +212,36 @@ def test_mapped_targets(ctc_engine):
     mapped = torch.func.vmap(lambda a, t: ctc_loss(a, t, (9,), (2,), reduction="sum"))(x, targets)
     one_by_one = torch.stack([ctc_loss(a, t, (9,), (2,), reduction="sum") for a, t in zip(x, targets)])
     torch.testing.assert_close(mapped, one_by_one)
+
+
+@pytest.mark.parametrize("kind, classes", [(torch.uint8, 256), (torch.int8, 200), (torch.int16, 5), (torch.int32, 5)])
+def test_targets_of_every_whole_kind(ctc_engine, kind, classes):
+    x = torch.randn(9, 1, classes, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    wide = ctc_loss(x, torch.tensor([[1, 3]]), (9,), (2,))
+    assert torch.equal(ctc_loss(x, torch.tensor([[1, 3]], dtype=kind), (9,), (2,)), wide)
+
+
+def test_no_frames_align_with_no_labels_alone(ctc_engine):
+    x = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    found = forced_align(x, torch.tensor([[1], [2], [3]]), [0, 3, 0], [1, 1, 0])
+    assert found.score[0] == -torch.inf and torch.isfinite(found.score[1]) and found.score[2] == 0.0
+
+
+def test_autocast_changes_no_loss(ctc_engine):
+    """Whatever is summed, is summed in float32."""
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(12, 2, 3, 2, generator=g).log_softmax(-1)
+    targets = torch.tensor([[[1, 0, 1], [0, 1, 0]], [[1, 1, 1], [0, 0, 1]]])
+    wanted = mctc_loss(x, targets, (12, 10), (2, 2), reduction="none")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(mctc_loss(x, targets, (12, 10), (2, 2), reduction="none"), wanted)
+    short = torch.randn(12, 2, 5, generator=g).log_softmax(-1).bfloat16()
+    prior = torch.full((5,), 0.2).log()
+    arguments = torch.tensor([[1, 2], [3, 1]]), (12, 10), (2, 2)
+    torch.testing.assert_close(
+        ctc_prior_loss(short, *arguments, log_prior=prior), ctc_prior_loss(short.float(), *arguments, log_prior=prior)
+    )
+    weight = torch.tensor(0.5, requires_grad=True)
+    prior[4] = -torch.inf  # a class that no target has
+    ctc_prior_loss(short.float(), *arguments, log_prior=prior, weight=weight).backward()
+    assert torch.isfinite(weight.grad)

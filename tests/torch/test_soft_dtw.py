@@ -330,3 +330,17 @@ def test_what_is_refused():
     ):
         with pytest.raises(error, match=words):
             call()
+
+
+def test_the_mean_cost_depends_on_the_weights():
+    topology = dp.topologies.weighted_dtw(diagonal=dp.Param("d"))
+    x, y = torch.rand(2, 4, 2, dtype=torch.float64), torch.rand(2, 3, 2, dtype=torch.float64)
+    d = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(lambda d: mean_cost(x, y, topology=topology, params={"d": d}), d)
+    assert gradcheck(lambda d: soft_dtw_divergence(x, y, variant="mean_cost", topology=topology, params={"d": d}), d)
+
+
+def test_a_schedule_is_exact_in_float64():
+    schedule = GammaSchedule(1.0, 0.01, steps=3)
+    schedule.step()
+    assert schedule.gamma == pytest.approx(0.01 ** (1 / 3), rel=1e-15)

@@ -339,3 +339,142 @@ def test_refusals(solver, call, error, words):
 
 
 VALUES = {"w": torch.tensor(1.0), "p": torch.zeros(3), "gamma": torch.ones(2)}
+
+
+# --- what a hostile reader tried -------------------------------------------------------------------------
+
+
+def test_a_flow_into_an_item_without_a_path_does_not_poison():
+    cost = torch.rand(2, 3, 3, dtype=torch.float64)
+    cost[0] = math.inf
+    cost.requires_grad_()
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.5), engine="reference")
+    for compiled in (lambda c: solver(c).total, torch.compile(lambda c: solver(c).total, backend="aot_eager")):
+        (flow,) = torch.autograd.grad((compiled(cost) ** 2)[1], cost)
+        assert not flow[0].any() and torch.isfinite(flow[1]).all() and flow[1].any()
+
+
+def test_hessian_vector_products_of_every_make(solver):
+    cost, w, p, gamma = values()
+    f = lambda c: total(solver)(c, w, p, gamma).sum()  # noqa: E731
+    v = torch.rand_like(cost)
+    wanted = torch.func.jvp(grad(f), (cost,), (v,))[1]
+    for product in (torch.autograd.functional.hvp, torch.autograd.functional.vhp):
+        torch.testing.assert_close(product(f, cost, v)[1], wanted)
+    x, u = cost.clone().requires_grad_(), v.clone().requires_grad_()
+    (g,) = torch.autograd.grad(f(x), x, create_graph=True)
+    (h,) = torch.autograd.grad(g, x, u, create_graph=True)
+    (back,) = torch.autograd.grad((h * h.detach()).sum(), u, retain_graph=True)  # H H u
+    torch.testing.assert_close(back, torch.func.jvp(grad(f), (cost,), (wanted,))[1])
+    with pytest.raises(NotImplementedError, match="third derivatives"):
+        torch.autograd.grad(h.sum(), x)
+
+
+def test_forward_mode_in_a_graph_is_refused():
+    """torch takes it for 0 there, silently."""
+    solver = dp.compile(dp.topologies.dtw(), dp.Softmin(0.5), engine="reference")
+    f = torch.compile(lambda c, v: jvp(lambda a: solver(a).total, (c,), (v,))[1], backend="aot_eager", fullgraph=True)
+    with pytest.raises(Exception, match=r"forward mode inside torch\.compile"):
+        f(torch.rand(2, 3, 3), torch.rand(2, 3, 3))
+
+
+@pytest.mark.parametrize("axes, shape", [("", ()), ("b", (2,)), ("n", (4,)), ("m", (3,)), ("bn", (2, 4)), ("bm", (1, 3))])
+def test_grad_of_a_param_in_a_graph(axes, shape):
+    solver = dp.compile(
+        dp.Topology([dp.Step(1, 0, weight=dp.Param("w", axes)), dp.Step(1, 1)]), dp.Softmin(0.5), engine="reference"
+    )
+    w, cost = 1.0 + torch.rand(shape), torch.rand(2, 4, 3)
+    f = lambda w: solver(cost, params={"w": w}).grad("w").square().sum()  # noqa: E731
+    torch.compiler.reset()
+    torch.testing.assert_close(torch.compile(f, backend="aot_eager", fullgraph=True)(w), f(w))
+
+
+def test_a_param_that_is_weight_and_mask():
+    w = dp.Param("w", axes="m")
+    solver = dp.compile(dp.Topology([dp.Step(1, 0, weight=w, where=w), dp.Step(1, 1)]), dp.Softmin(0.5), engine="reference")
+    cost, value = torch.rand(4, 3, dtype=torch.float64), torch.tensor([0.5, 0.0, 2.0], dtype=torch.float64, requires_grad=True)
+    result = solver(cost, params={"w": value})
+    (flow,) = torch.autograd.grad(result.total, value, retain_graph=True)
+    plain = solver(cost.numpy(), params={"w": value.detach().numpy()})
+    torch.testing.assert_close(flow, torch.tensor(plain.grad("w")))
+    torch.testing.assert_close(result.grad("w").detach(), flow)
+
+
+def test_forward_mode_along_what_has_no_derivative(solver):
+    masked = dp.compile(
+        dp.Topology([dp.Step(1, 0, where=dp.Param("on", axes="m")), dp.Step(1, 1)]), dp.Softmin(0.5), engine="reference"
+    )
+    cost, on = torch.rand(4, 3), torch.ones(3)
+    _, moved = jvp(lambda a: masked(cost, params={"on": a}).total, (on,), (on,))
+    assert not moved.any()
+    gamma = torch.tensor([0.5, 0.6], dtype=torch.float64)
+    cost, w, p, _ = values(dtype=torch.float32)
+    out, moved = jvp(lambda g: total(solver)(cost, w, p, g), (gamma,), (torch.ones_like(gamma),))
+    assert out.dtype == moved.dtype == torch.float32
+
+
+def test_the_run_goes_with_the_graph():
+    """A loss that is kept, for a log, does not keep the costs and the lattice of its call."""
+    import gc
+    import weakref
+
+    from dpsemiring.api import Result
+
+    cost = torch.rand(20, 20, requires_grad=True)
+    loss = dp.compile(dp.topologies.dtw(), dp.Softmin(0.5), engine="reference")(cost).total
+    gc.collect()
+    alive = [weakref.ref(o) for o in gc.get_objects() if type(o) is Result and o.total == loss.item()]
+    assert alive
+    loss.backward(retain_graph=True)
+    gc.collect()
+    assert not any(r() for r in alive)
+    first = cost.grad.clone()
+    loss.backward()  # a second time: computed anew
+    torch.testing.assert_close(cost.grad, 2 * first)
+
+
+def test_one_length_alone_and_negated_views(solver):
+    cost, w, p, gamma = values()
+    params = {"w": w, "p": p, "gamma": gamma}
+    m = torch.tensor([3, 2])
+    torch.testing.assert_close(solver(cost, (None, m), params).total, solver(cost, (torch.tensor([4, 4]), m), params).total)
+    negated = torch.conj(torch.complex(torch.zeros_like(cost), -cost)).imag
+    assert negated.is_neg()
+    torch.testing.assert_close(solver(negated, None, params).total, solver(cost, None, params).total)
+
+
+def test_solvers_made_in_threads_are_their_own():
+    import threading
+
+    from dpsemiring.torch import solvers
+
+    semirings = [dp.Softmin(1.0 + 0.1 * i) for i in range(4)]
+    barrier, found = threading.Barrier(4), {}
+
+    def ask(i):
+        barrier.wait()
+        found[i] = solvers.solver_of(semirings[i], dp.topologies.symmetric1)
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [found[i].semiring for i in range(4)] == semirings
+
+
+def test_a_number_tells_what_a_solver_computes():
+    def number_of(topology, semiring):
+        return core_of(dp.compile(topology, semiring, engine="reference")).number
+
+    same = number_of(dp.topologies.dtw(), dp.Softmin(0.5))
+    assert same == number_of(dp.topologies.dtw(), dp.Softmin(0.5))
+    others = [
+        (dp.topologies.dtw(), dp.Softmin(0.6)),
+        (dp.topologies.dtw(), dp.Tropical),
+        (dp.topologies.symmetric2(), dp.Softmin(0.5)),
+    ]
+    others.append((dp.topologies.dtw().replace(window=dp.Window.sakoe_chiba(3)), dp.Softmin(0.5)))
+    assert len({same, *(number_of(*o) for o in others)}) == 5
+    with pytest.raises(RuntimeError, match="not there"):
+        ops.total(1, None, None, [torch.rand(1, 2, 2)], [])
