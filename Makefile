@@ -32,6 +32,7 @@ golden: .venv/ready
 
 benchmark: .venv-benchmark/ready
 	.venv-benchmark/bin/python benchmarks/softdtw.py --json build/benchmark.json
+	.venv-benchmark/bin/python benchmarks/torch_training.py
 
 .venv/ready: requirements/test.txt requirements/learning.txt requirements/recording.txt pyproject.toml
 	$(PYTHON) -m venv .venv
