@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from dpsemiring.algebra.expr import Node, show, var
 from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.declare.param import Param
 from dpsemiring.declare.window import Window
 
 
@@ -99,6 +100,12 @@ class Recurrence:
     @property
     def steps(self) -> tuple[Arc, ...]:
         return tuple(a for a in self.arcs if not a.is_start)
+
+    @property
+    def differentiable(self) -> frozenset[str]:
+        """The names of the Params that have a derivative: numbers that are paid, and the semiring's; no masks, no windows'."""
+        paid = {site.name for site in self.sites if site.role == "number"}
+        return frozenset(paid | {v.name for v in self.semiring.params.values() if isinstance(v, Param)})
 
     @property
     def reach(self) -> tuple[int, int]:

@@ -99,9 +99,7 @@ def _param(recurrence, declared, problem, name, value) -> np.ndarray:
     """The direction of a Param with every axis that its value has in the problem."""
     if name not in declared:
         raise ValueError(f"along: no parameter is named {name!r}; there are {', '.join(declared) or 'none'}")
-    real = {site.name for site in recurrence.sites if site.role == "number"}
-    real |= {own.name for own in recurrence.semiring.params.values() if isinstance(own, Param)}
-    if name not in real:
+    if name not in recurrence.differentiable:
         raise ValueError(f"along: {name!r} is a mask, a label or a window's, which has no derivative")
     array = plain_array(f"along: the direction of {name!r}", value)
     if array.dtype.kind not in "fiu":

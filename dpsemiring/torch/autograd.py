@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch._functorch.utils import unwrap_dead_wrappers as alive  # of tensors from a transform that has ended
 
-from dpsemiring.torch.core import THIRD, Core, Memory, by_item
+from dpsemiring.torch.core import THIRD, Core, Memory, by_item, given
 
 
 class Function(torch.autograd.Function):
@@ -80,10 +80,9 @@ class Gradient(Function):
 
     @staticmethod
     def backward(ctx, *flows):
-        wanted, given = _needed(ctx, 3), [(i, f) for i, f in zip(ctx.wanted, flows) if f is not None]
-        if not wanted or not given:
+        wanted, (along, directions) = _needed(ctx, 3), given(ctx.wanted, flows)
+        if not wanted or not along:
             return (None,) * (3 + ctx.core.count)
-        along, directions = zip(*given)
         found = Second.apply(ctx.core, ctx.memory, wanted, along, *ctx.saved_tensors, *directions)
         return None, None, None, *_at(ctx, wanted, found)
 
@@ -120,10 +119,10 @@ class Second(Function):
         if _asked_for(ctx, ctx.needs_input_grad[4 : 4 + ctx.core.count]):
             raise NotImplementedError(THIRD)
         tensors, directions = ctx.saved_tensors[: ctx.core.count], ctx.saved_tensors[ctx.core.count :]
-        given = [(i, f) for i, f in zip(ctx.wanted, flows) if f is not None]
-        if not given:
+        along, flows = given(ctx.wanted, flows)
+        if not along:
             return (None,) * (4 + len(tensors) + len(directions))
-        along, flows = zip(*given)  # second derivatives are symmetric
+        # second derivatives are symmetric
         found = Second.apply(ctx.core, ctx.memory, ctx.along, along, *tensors, *flows)
         return (*[None] * (4 + len(tensors)), *found)
 
@@ -131,8 +130,7 @@ class Second(Function):
     def jvp(ctx, core, memory, wanted, along, *tangents):
         if any(t is not None for t in tangents[: ctx.core.count]):
             raise NotImplementedError(THIRD)
-        given = [(i, t) for i, t in zip(ctx.along, tangents[ctx.core.count :]) if t is not None]
-        along, directions = zip(*given)
+        along, directions = given(ctx.along, tangents[ctx.core.count :])
         return Second.apply(ctx.core, ctx.memory, ctx.wanted, along, *ctx.saved_tensors[: ctx.core.count], *directions)
 
     @staticmethod
@@ -164,8 +162,7 @@ def _asked_for(ctx, needed) -> bool:
 
 def _moving(ctx, tangents):
     """The inputs that have a tangent, and the tangents."""
-    found = [(i, t) for i, t in enumerate(tangents[2 : 2 + len(ctx.core.inputs)]) if t is not None]
-    return tuple(i for i, _ in found), tuple(t for _, t in found)
+    return given(range(len(ctx.core.inputs)), tangents[2:])
 
 
 def _at(ctx, wanted, values):

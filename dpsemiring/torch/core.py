@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from dpsemiring.api import Result, Solver
-from dpsemiring.declare.param import Param
 from dpsemiring.run.shapes import main_plane
 
 THIRD = "third derivatives of a total are not available: the gradient may be differentiated once more, not twice"
@@ -42,6 +41,12 @@ def by_item(flow, array, total):
     return array * flow.reshape(-1, *[1] * (array.ndim - 1))
 
 
+def given(numbers, flows) -> tuple[list, list]:
+    """Those of the numbered inputs to which anything flows, and what does."""
+    found = [(i, f) for i, f in zip(numbers, flows) if f is not None]
+    return [i for i, _ in found], [f for _, f in found]
+
+
 def _array(tensor):
     return tensor.detach().resolve_neg().numpy()
 
@@ -63,7 +68,7 @@ class Core:
     reals: tuple[str, ...]  # differentiable parameters
     others: tuple[str, ...]
     inputs: tuple[str, ...] = field(init=False)  # all that is differentiable
-    number: int = 0  # by which `ops` know it
+    number: int = 0  # by which `ops` know it: an attribute, since a graph that is traced can read one and not make it
 
     def __post_init__(self):
         self.inputs = self.planes + self.reals
@@ -73,9 +78,7 @@ class Core:
 
     @classmethod
     def of(cls, solver: Solver) -> Core:
-        sites = solver.recurrence.sites
-        real = {s.name for s in sites if s.role == "number"}
-        real |= {v.name for v in solver.semiring.params.values() if isinstance(v, Param)}
+        real = solver.recurrence.differentiable
         return cls(
             solver.per_item(),
             solver.recurrence.planes,

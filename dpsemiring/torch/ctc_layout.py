@@ -18,6 +18,7 @@ from dpsemiring.api import Solver
 from dpsemiring.torch import reduce
 from dpsemiring.torch.checks import holds, is_whole
 from dpsemiring.torch.reduce import check_reduction, without_infinities
+from dpsemiring.torch.sequences import within
 from dpsemiring.torch.solve import solve
 
 LIKELIHOOD = Softmin(1.0)  # over negative log-probabilities: the negative log of the sum over all alignments
@@ -39,11 +40,6 @@ class Batch(NamedTuple):
     def inside(self) -> Tensor:
         """(B, S): which targets are not padding."""
         return within(self.sizes, self.targets.shape[1])
-
-
-def within(lengths: Tensor, most: int) -> Tensor:
-    """(B, most): which places lie within each length."""
-    return torch.arange(most, device=lengths.device) < lengths[:, None]
 
 
 def read(log_probs: Tensor, targets, input_lengths, target_lengths, *, more: int = 0, batch_first: bool = False) -> Batch:

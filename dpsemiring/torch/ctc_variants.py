@@ -8,7 +8,8 @@ from torch.nn.functional import one_hot, pad
 
 from dpsemiring import topologies
 from dpsemiring.torch.ctc import ctc_loss
-from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, loss_of, read, totals, within
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, between, clean_labels, ctc_totals, gathered, loss_of, read, totals
+from dpsemiring.torch.sequences import within
 from dpsemiring.torch.solvers import solver_of
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dpsemiring import topologies
 from dpsemiring.algebra.builtins import Tropical
-from dpsemiring.torch.ctc_layout import between, clean_labels, gathered, read, within
+from dpsemiring.torch.ctc_layout import between, clean_labels, gathered, read
+from dpsemiring.torch.sequences import within
 from dpsemiring.torch.solvers import solver_of
 
 

@@ -10,7 +10,8 @@ from dpsemiring import topologies
 from dpsemiring.algebra.builtins import Softmin
 from dpsemiring.declare.param import Param
 from dpsemiring.torch.checks import holds, product
-from dpsemiring.torch.ctc_layout import LIKELIHOOD, Batch, between, ctc_totals, loss_of, numbered, read, read_lengths, within
+from dpsemiring.torch.ctc_layout import LIKELIHOOD, Batch, between, ctc_totals, loss_of, numbered, read, read_lengths
+from dpsemiring.torch.sequences import within
 from dpsemiring.torch.solvers import solver_of
 
 ANY_TEMPERATURE = Softmin(Param("gamma"))

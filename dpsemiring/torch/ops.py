@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dpsemiring.algebra.expr import postorder
-from dpsemiring.torch.core import THIRD, Core, Memory, by_item
+from dpsemiring.torch.core import THIRD, Core, Memory, by_item, given
 
 _cores: dict[int, WeakSet[Core]] = {}
 
@@ -133,7 +133,7 @@ def _keep_gradient(ctx, inputs, output):
 def _gradient_backward(ctx, flows):
     tensors, _ = _kept(ctx)
     wanted = _needed(ctx.needs_input_grad[4])
-    along, directions = _given(ctx.wanted, flows)
+    along, directions = given(ctx.wanted, flows)
     found = second(ctx.handle, wanted, along, *tensors, directions) if wanted and along else []
     return None, None, *_flows(ctx, wanted, found)
 
@@ -147,14 +147,9 @@ def _second_backward(ctx, flows):
     tensors, directions = _kept(ctx)
     if _needed(ctx.needs_input_grad[5]):
         raise NotImplementedError(THIRD)
-    along, flows = _given(ctx.wanted, flows)
+    along, flows = given(ctx.wanted, flows)
     found = second(ctx.handle, ctx.along, along, *tensors, flows) if along else [None] * len(directions)
     return None, None, None, *_flows(ctx, (), ()), found
-
-
-def _given(numbers, flows):
-    given = [(i, f) for i, f in zip(numbers, flows) if f is not None]
-    return [i for i, _ in given], [f for _, f in given]
 
 
 total.register_autograd(_total_backward, setup_context=_keep_total)

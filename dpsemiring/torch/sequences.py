@@ -61,6 +61,11 @@ def _joined(what, items):
     return pad_sequence([item.to(kind) for item in items], batch_first=True), lengths
 
 
+def within(lengths: torch.Tensor, most: int) -> torch.Tensor:
+    """(..., most): which places lie within each length."""
+    return torch.arange(most, device=lengths.device) < lengths[..., None]
+
+
 def without_padding(x: torch.Tensor, lengths, labels: bool = False) -> torch.Tensor:
     """The series with their first frames in place of what lies beyond the lengths, of which nothing can come then.
 
@@ -75,7 +80,7 @@ def without_padding(x: torch.Tensor, lengths, labels: bool = False) -> torch.Ten
         return x
     axis = x.ndim - (1 if labels else 2)
     lengths = torch.as_tensor(lengths, device=x.device)
-    inside = torch.arange(x.shape[axis], device=x.device) < lengths[..., None]
+    inside = within(lengths, x.shape[axis])
     some = lengths[..., None] > 0
     if not labels:
         inside, some = inside[..., None], some[..., None]

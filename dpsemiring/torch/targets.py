@@ -7,7 +7,7 @@ import torch
 from dpsemiring.torch.checks import product
 from dpsemiring.torch.costs import cosine
 from dpsemiring.torch.reduce import check_reduction, reduced
-from dpsemiring.torch.sequences import padded, without_padding
+from dpsemiring.torch.sequences import padded, within, without_padding
 from dpsemiring.torch.solve import TensorResult
 
 
@@ -183,7 +183,7 @@ def similarity_loss(prediction, x, *, lengths=None, similarity=None, reduction: 
     if lengths is None:
         return reduced(((found - wanted) ** 2).mean((-2, -1)), reduction)
     lengths = torch.as_tensor(lengths, device=found.device)
-    inside = torch.arange(found.shape[-1], device=found.device) < lengths[..., None]
+    inside = within(lengths, found.shape[-1])
     both = inside[..., :, None] & inside[..., None, :]
     return reduced((torch.where(both, found - wanted, 0.0) ** 2).sum((-2, -1)) / (lengths * lengths).clamp(min=1), reduction)
 
