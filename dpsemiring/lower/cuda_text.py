@@ -88,7 +88,7 @@ class _Drivers(Sweeps):
             ).splitlines()
         )
         self.w("", *_STRUCTURES.read_text(encoding="utf-8").splitlines())
-        for starts in p.start_variants():
+        for starts in p.start_variants(p.always_starts):
             self.advance(starts)
 
     def pick(self, base: str, arguments: list[str]) -> None:
@@ -191,7 +191,7 @@ class _Drivers(Sweeps):
         args += [Argument("F*", f"all_{name}", ("grid", "room")) for name in keys]
         args += [Argument("F*", f"{name}_rows", ("grid", 2, dn, "pitch")) for name, dn in keys.items()]
         args += [Argument("F*", f"all_{a}", ("grid", "room", self.states)) for a in seeds]
-        for starts in self.plan.start_variants():
+        for starts in self.plan.start_variants(self.plan.always_starts):
             self.retreat(starts, wanted)
         w = self.w
         with self.kernel("backward", args), self.items("skip[b]"):

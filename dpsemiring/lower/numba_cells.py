@@ -1,6 +1,6 @@
-"""The Numba target, inside a block: a cell's statements over explicit vectors, and the sweeps over a block's cells.
+"""The Numba target, inside a tile: a cell's statements over explicit vectors, and the sweeps over a tile's cells.
 
-`advance` computes a block's accumulated values in the order of time, `retreat` walks them back: C functions, so that
+`advance` computes a tile's accumulated values in the order of time, `retreat` walks them back: C functions, so that
 a driver calls them by address and each is compiled once, whoever uses it. What they do for a cell is straight code
 (`run.cpu.vector`), written in the operations of `run.cpu.operations`.
 """
@@ -23,7 +23,7 @@ _CONTRACTED = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
 
 
 class Sweeps(Kernel):
-    """The sweeps over one block, and the geometry of its flat buffers."""
+    """The sweeps over one tile, and the geometry of its flat buffers."""
 
     def __init__(self, plan: Plan):
         super().__init__(plan)
@@ -114,16 +114,16 @@ class Sweeps(Kernel):
                 self.w(f"{name} = {get}({name.upper()}, i)")
 
     def lane_range(self) -> None:
-        """Which lanes hold cells of the lattice, at time t."""
+        """Which lanes hold cells of the lattice, at time t of the tile."""
         if not self.skewed:
             self.w("low, high = FIRST[t], LAST[t]" if self.windowed else "low, high = 0, cols")
         elif not self.windowed:
-            self.w("low = max(0, t - cols + 1)", "high = min(rows, t + 1)")
+            self.w("low = max(0, t0 + t - cols + 1)", "high = min(rows, t0 + t + 1)")
 
     def masked(self, name: str) -> None:
         """Put `none` in the lanes without a cell."""
         if self.windowed and self.skewed:
-            self.w("inside = lanes_within(none, t, FIRST, LAST, q)", f"{name} = within(inside, {name}, none)")
+            self.w("inside = lanes_within(none, t0 + t, FIRST, LAST, q)", f"{name} = within(inside, {name}, none)")
             return
         with self.w.block("if low > q or high < q + V:"):
             self.w("inside = lanes_between(none, low - q, high - q)", f"{name} = within(inside, {name}, none)")
@@ -150,9 +150,9 @@ class Sweeps(Kernel):
             w(f"{bundle(names)} = d")
             for name, (k, c) in zip(names, cell.values):
                 w(f"store(S{c}, o + {k} * pitch, {name})".replace(" + 0 * pitch", ""))
-        with self.sweep(variant("advance", starts), self.typed(arrays, "times", "rows", "cols", "lanes")):
+        with self.sweep(variant("advance", starts), self.typed(arrays, "t0", "count", "rows", "cols", "lanes")):
             self.begin_sweep(code)
-            with w.block("for t in range(times):"):
+            with w.block("for t in range(count):"):
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
@@ -200,11 +200,11 @@ class Sweeps(Kernel):
             w(f"{bundle(names)} = f")
             for name, (_, target) in zip(names, written):
                 w(target.format(name))
-        integers = ["seeded", "times", "rows", "cols", "lanes"]
+        integers = ["seeded", "t0", "count", "rows", "cols", "lanes"]
         with self.sweep(variant("retreat", starts), self.typed([*arrays, *self.seeds(), *outs], *integers)):
             self.begin_sweep(code)
             w("none_planted = unseeded()")
-            with w.block("for t in range(times - 1, -1, -1):"):
+            with w.block("for t in range(count - 1, -1, -1):"):
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")

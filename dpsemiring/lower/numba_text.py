@@ -1,9 +1,12 @@
-"""The Numba target, around the blocks: a plan as Python source (`run.cpu.staging` moves the numbers).
+"""The Numba target, around the tiles: a plan as Python source (`run.cpu.staging` moves the numbers).
 
-Each module holds one job. `advance` and `retreat` are the sweeps over a block, one for blocks with start cells and one
-for those without; `forward`, `backward` and `paths` are handed their addresses and loop over items and blocks, the
-latter two from the last block to the first, recomputing each from its border. Where the address of a sweep without
-starts is 0, the one with starts takes its place: a problem of one block does not wait for both.
+Each module holds one job. `advance` and `retreat` are the sweeps over a tile, one for tiles with start cells and one
+for those without; `forward`, `backward` and `paths` are handed their addresses and loop over items, strips and tiles, the
+latter two from the last tile to the first, recomputing each from what the forward pass kept above it and before it. Where
+the address of a sweep without starts is 0, the one with starts takes its place: a problem of one tile does not wait for both.
+
+Drivers work on the strips `j_first <= j < j_last` of every item; `R` holds the borders above them, `K` the times before
+their tiles. Several threads may run one driver on the same items (`run.cpu.turns`).
 """
 
 from __future__ import annotations
@@ -40,78 +43,104 @@ class Drivers(Sweeps):
 
     def inputs(self) -> list[str]:
         """The arguments that every driver begins with."""
-        names = ["advance_starts", "advance", "first", "last", "skip", "n_len", "m_len"]
+        names = ["advance_starts", "advance", "first", "last", "skip", "n_len", "m_len", "height", "span", "j_first", "j_last"]
         for i in self.plan.cell_sites:
             names += [f"a{i}", f"more_n{i}", f"more_m{i}"]
         if self.windowed:
             names += ["row_lo", "row_hi", "left_of", "cols_of"]
         names += [f"all_{u}" for u in self.U]
-        return names + [f"R{c}" for c in self.components]
+        return names + [f"R{c}" for c in self.components] + [f"K{c}" for c in self.components]
 
     def workspace(self) -> None:
-        """Buffers for the largest block; made once for a run over items."""
-        p, w, s = self.plan, self.w, self.plan.schedule
+        """Buffers for the largest tile; made once for a run over items."""
+        p, w = self.plan, self.w
         w("cols_all = largest(cols_of)" if self.windowed else f"cols_all = largest(m_len) + {p.recurrence.extra[1]}")
-        w(f"lanes_all = lane_count(cols_all, {s.height}, V, {self.skewed})")
-        w(f"times_all = time_count({s.height}, cols_all, {self.skewed})")
+        w(f"lanes_all = lane_count(cols_all, height, V, {self.skewed})")
+        w(f"times_all = min(span, time_count(height, cols_all, {self.skewed}))")
         w(f"size = (times_all + {self.delay}) * {self.states} * (lanes_all + {self.pad})")
         for c, kind in enumerate(p.kinds):
             w(f"S{c} = room(size, {'I' if kind == INT else 'F'})")
         for name in [*self.W, *self.B]:
             w(f"{name} = room(times_all * lanes_all, np.{p.real})")
         for name in self.bounds:
-            w(f"{name} = room({s.height}, np.int32)")
+            w(f"{name} = room(height, np.int32)")
+
+    def items(self, skip: str = "skip[b]"):
+        """The loop over items."""
+        self.w("for b in range(first, last):")
+        self.w.depth += 1
+        with self.w.block(f"if {skip}:"):
+            self.w("continue")
+        self.item()
+        self.w.depth -= 1
+        return self.w
 
     def item(self) -> None:
         """The numbers of one item."""
         x0, x1 = self.plan.recurrence.extra
-        self.w(f"length = n_len[b] + {x0}", f"m_all = m_len[b] + {x1}")
+        self.w(f"length = n_len[b] + {x0}", f"m_all = m_len[b] + {x1}", "strips = (length + height - 1) // height")
         if not self.windowed:
             self.w("left, cols, known, shift = 0, m_all, m_all, 0")
-            self.w(f"lanes = lane_count(cols, {self.plan.schedule.height}, V, {self.skewed})")
+            self.w(f"lanes = lane_count(cols, height, V, {self.skewed})")
         for u in self.U:
             self.w(f"{u} = all_{u}[b if all_{u}.size > 1 else 0]")
 
+    def strip(self) -> None:
+        """The geometry of strip `j`."""
+        w = self.w
+        w("n0, slot = j * height, j - j_first", "rows = min(height, length - n0)")
+        if self.windowed:
+            w("left, cols = left_of[b, j], cols_of[b, j]", f"lanes = lane_count(cols, height, V, {self.skewed})")
+            w(f"bound({', '.join(self.bounds)}, row_lo, row_hi, b, n0, rows, left, {self.skewed})")
+        w(f"times = time_count(rows, cols, {self.skewed})", "tiles = (times + span - 1) // span")
+
+    def tile(self, name: str = "tile") -> None:
+        """The times of a tile."""
+        self.w(f"t0 = {name} * span", "t1 = min(times, t0 + span)")
+
     def neighbour(self, other: str) -> None:
-        """Where the columns of another block of the item lie, as seen from block `j`."""
+        """Where the columns of another strip of the item lie, as seen from strip `j`."""
         if self.windowed:
             self.w(f"known, shift = cols_of[b, {other}], left - left_of[b, {other}]")
 
     def recompute(self) -> None:
-        """Sweep block `j` forward from its border."""
+        """Sweep a tile of strip `j` forward, from what is known around it."""
         p, w, s, r = self.plan, self.w, self.plan.schedule, self.plan.recurrence
-        w(f"n0 = j * {s.height}", f"rows = min({s.height}, length - n0)")
-        if self.windowed:
-            w("left, cols = left_of[b, j], cols_of[b, j]", f"lanes = lane_count(cols, {s.height}, V, {self.skewed})")
-            w(f"bound({', '.join(self.bounds)}, row_lo, row_hi, b, n0, rows, left, {self.skewed})")
-            self.neighbour("max(j - 1, 0)")
-        w(f"times = time_count(rows, cols, {self.skewed})")
+        self.neighbour("max(j - 1, 0)")
         for i in p.cell_sites:
             site = r.sites[i]
             outside = self.value_text(self.outside(site))
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
             at = f"{site.at[0]}, {moved('left', site.at[1])}"
-            w(f"stage(W{i}, a{i}, b, n0, rows, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed})")
+            w(f"stage(W{i}, a{i}, b, n0, rows, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed})")
         for c, z in enumerate(r.semiring.trace.zero):
-            geometry = (
-                f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, times, {self.skewed}"
-            )
-            w(f"enter(S{c}, R{c}, b, j, cols, known, shift, {geometry})")
-        if not p.always_starts:
-            tests = [f"falls({n}, length, n0, rows)" for n in dict.fromkeys(n for n, _ in p.patterns)]
+            geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
+            w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")
+        if not p.starts_everywhere:
+            tests = [f"falls({_index(n)}, {_index(m)}, {self.within_tile()})" for n, m in p.patterns]
             w(f"starts = {' or '.join(tests)} or not advance")
-        rest = ", ".join([*self.U, *self.bounds, "times", "rows", "cols", "lanes"])
-        with w.block("if starts:" if not p.always_starts else "if True:"):
+        rest = ", ".join([*self.U, *self.bounds, "t0, t1 - t0", "rows", "cols", "lanes"])
+        with self.where_starts():
             for i, (n, m) in enumerate(p.patterns):
-                place = f"{n or 0}, {n is None}, {m or 0}, {m is None}"
-                w(f"mark(B{i}, {place}, length, m_all, n0, rows, left, cols, lanes, {self.skewed})")
+                place = f"length, m_all, n0, rows, t0, t1, left, cols, lanes, {self.skewed}"
+                w(f"mark(B{i}, {_index(n)}, {_index(m)}, {place})")
             w(f"call(advance_starts, {', '.join([*self.S, *self.W, *self.B])}, {rest})")
-        if not p.always_starts:
+        if not p.starts_everywhere:
             with w.block("else:"):
                 w(f"call(advance, {', '.join([*self.S, *self.W])}, {rest})")
 
+    def within_tile(self) -> str:
+        return f"length, m_all, n0, rows, t0, t1, left, {self.skewed}"
+
+    def where_starts(self):
+        return self.w.block("if True:" if self.plan.starts_everywhere else "if starts:")
+
     def value_text(self, number: float) -> str:
         return {float("inf"): "INF", -float("inf"): "-INF"}.get(number, f"F({number!r})")
+
+
+def _index(i: int | None) -> str:
+    return "ANY" if i is None else str(i)
 
 
 def _begin(plan: Plan) -> Drivers:
@@ -141,27 +170,41 @@ def forward_text(plan: Plan) -> str:
     kernel = _begin(plan)
     w, s = kernel.w, plan.schedule
     ends = ["end_n", "end_m", "end_k"]
-    args = kernel.inputs() + ends + [f"D{c}" for c in kernel.components] + ["keep"] + [f"L{c}" for c in kernel.components]
+    args = [*kernel.inputs(), "turns", "done", *ends, *(f"D{c}" for c in kernel.components), "keep"]
+    args += [f"L{c}" for c in kernel.components]
+    place = f"lanes, {kernel.pad}, {kernel.delay}, {kernel.skewed}"
     w("", "", "@njit(**OPTIONS)")
     with w.block(f"def forward({', '.join(args)}):"):
         kernel.workspace()
-        with w.block("for b in range(first, last):"):
-            with w.block("if skip[b]:"):
-                w("continue")
-            kernel.item()
-            w("e = 0")
-            with w.block(f"for j in range((length + {s.height - 1}) // {s.height}):"):
+        with kernel.items(), w.block("while True:"):
+            w("j = j_first + claim(turns, b)")
+            with w.block("if j >= min(strips, j_last):"):
+                w("break")
+            kernel.strip()
+            w("begin = ends_before(end_n, end_m, b, n0, 0, 0)")
+            w("e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)")
+            with w.block("for tile in range(tiles):"):
+                kernel.tile()
+                kernel.neighbour("max(j - 1, 0)")
+                with w.block("if slot > 0:"):
+                    w(
+                        f"wait(done, b, slot, min(known, t1 + {s.halo} + shift))"
+                        if kernel.skewed
+                        else "wait(done, b, slot, known)"
+                    )
                 kernel.recompute()
-                place = f"lanes, {kernel.pad}, {kernel.delay}, {kernel.skewed}"
-                w("begin = e", "e = ends_before(end_n, b, n0 + rows, begin)")
                 for c in kernel.components:
-                    w(f"collect(S{c}, D{c}, b, end_n, end_m, end_k, begin, e, n0, left, {kernel.states}, {place})")
+                    w(f"collect(S{c}, D{c}, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, {kernel.states}, {place})")
                 with w.block("if keep:"):
                     for c in kernel.components:
-                        w(f"spill(S{c}, L{c}, b, n0, rows, left, cols, {kernel.states}, {place})")
+                        w(f"spill(S{c}, L{c}, b, n0, rows, t0, t1, left, cols, {kernel.states}, {place})")
+                with w.block("if t1 < times:"):
+                    for c in kernel.components:
+                        w(f"keep_times(S{c}, K{c}, b, slot, tile, t0, t1, {kernel.states}, lanes, {kernel.pad}, {kernel.delay})")
                 with w.block("if n0 + rows < length:"):
                     for c in kernel.components:
-                        w(f"leave(S{c}, R{c}, b, j, {s.height}, cols, {kernel.states}, {s.halo}, {place})")
+                        w(f"leave(S{c}, R{c}, b, slot, t0, t1, height, cols, {kernel.states}, {s.halo}, {place})")
+                    w(f"publish(done, b, slot + 1, {'cols if t1 == times else t1 - height + 1' if kernel.skewed else 'cols'})")
     return w.text
 
 
@@ -170,65 +213,78 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
     kernel = _begin(plan)
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
-    totals = [f"all_{out}" for out in outs]
-    args = ["retreat_starts", "retreat", *kernel.inputs(), "end_n", "end_m", "end_k"] + [f"d{a}" for a in seeds] + totals
+    borders = [f"H{kernel.flow_name(key)}" for key in keys]
+    args = ["retreat_starts", "retreat", *kernel.inputs(), "turns", "done", *borders, "end_n", "end_m", "end_k"]
+    args += [f"d{a}" for a in seeds] + [f"all_{out}" for out in outs]
+    reach = max((key[0].dn for key in keys), default=0)
     w("", "", "@njit(**OPTIONS)")
     with w.block(f"def backward({', '.join(args)}):"):
         kernel.workspace()
         for key in keys:
             w(f"{kernel.flow_name(key)} = room((times_all + {kernel.delay}) * (lanes_all + {kernel.pad}), F)")
-            w(f"H{kernel.flow_name(key)} = zeros(({key[0].dn}, cols_all), F)")
         for a in seeds:
             w(f"{a} = zeros(times_all * lanes_all * {kernel.states}, F)")
         for out in outs:
             w(f"{out} = zeros({'lanes_all' if kernel.summed(out) else 'times_all * lanes_all'}, F)")
-        with w.block("for b in range(first, last):"):
-            with w.block("if skip[b]:"):
-                w("continue")
-            kernel.item()
-            for key in keys:
-                w(f"clear(H{kernel.flow_name(key)})")
-            with w.block(f"for j in range((length - 1) // {s.height}, -1, -1):"):
+        with kernel.items(), w.block("while True:"):
+            w("j = min(strips, j_last) - 1 - claim(turns, b)")
+            with w.block("if j < j_first:"):
+                w("break")
+            kernel.strip()
+            w("begin = ends_before(end_n, end_m, b, n0, 0, 0)")
+            w("e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)")
+            with w.block("for tile in range(tiles - 1, -1, -1):"):
+                kernel.tile()
                 kernel.recompute()
-                kernel.neighbour(f"min(j + 1, (length - 1) // {s.height})")
-                for key in keys:
-                    name = kernel.flow_name(key)
-                    around = f"lanes, {kernel.pad}, {kernel.delay}, times, {kernel.skewed}"
-                    w(f"enter_flows({name}, H{name}, {s.height}, cols, known, shift, {s.margin}, {around})")
-                w("begin = ends_before(end_n, b, n0, 0)", "e = ends_before(end_n, b, n0 + rows, begin)")
-                place = f"b, end_n, end_m, end_k, begin, e, n0, left, {kernel.states}, lanes, {kernel.skewed}"
+                kernel.neighbour("min(j + 1, strips - 1)")
+                with w.block("if j + 1 < min(strips, j_last):"):
+                    w(
+                        f"wait(done, b, slot + 1, known - max(0, t0 - height - {reach} + shift))"
+                        if kernel.skewed
+                        else "wait(done, b, slot + 1, known)"
+                    )
+                for key, border in zip(keys, borders):
+                    around = f"t0, t1, height, cols, known, shift, {s.margin}, lanes, {kernel.pad}, {kernel.delay}, times"
+                    w(f"enter_flows({kernel.flow_name(key)}, {border}, b, j, {around}, {kernel.skewed})")
+                place = f"b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, {kernel.states}, lanes, {kernel.skewed}"
+                w("seeded = 0")
                 for a in seeds:
-                    w(f"plant({a}, d{a}, {place})")
+                    w(f"seeded = plant({a}, d{a}, {place})")
                 common = [*map(kernel.flow_name, keys), *seeds, *outs, *kernel.U, *kernel.bounds]
-                common += ["e - begin", "times", "rows", "cols", "lanes"]
-                with w.block("if starts:" if not plan.always_starts else "if True:"):
+                common += ["seeded", "t0, t1 - t0", "rows", "cols", "lanes"]
+                with kernel.where_starts():
                     w(f"call(retreat_starts, {', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
-                if not plan.always_starts:
+                if not plan.starts_everywhere:
                     with w.block("else:"):
                         w(f"call(retreat, {', '.join([*kernel.S, *kernel.W, *common])})")
-                for a in seeds:
-                    w(f"uproot({a}, {place})")
-                for key in keys:
-                    name = kernel.flow_name(key)
-                    w(f"leave_flows({name}, H{name}, rows, cols, lanes, {kernel.pad}, {kernel.skewed})")
+                with w.block("if seeded:"):
+                    for a in seeds:
+                        w(f"uproot({a}, {place})")
+                for key, border in zip(keys, borders):
+                    at = f"t0, t1, rows, cols, lanes, {kernel.pad}, {kernel.skewed}"
+                    w(f"leave_flows({kernel.flow_name(key)}, {border}, b, j, {at})")
                 for out in outs:
                     site = kernel.site_of(out)
                     if kernel.summed(out):
-                        w(f"flush({out}, all_{out}, b)")
-                    elif site is None:
-                        w(f"unstage(dO, all_dO, b, n0, rows, cols, 0, left, length, m_all, lanes, {kernel.skewed})")
+                        continue
+                    if site is None:
+                        w(f"unstage(dO, all_dO, b, n0, rows, t0, t1, cols, 0, left, length, m_all, lanes, {kernel.skewed})")
                     else:
                         i = out[2:]
                         at = f"{site.at[0]}, {moved('left', site.at[1])}"
                         place = f"{at}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
-                        w(f"unstage({out}, all_{out}, b, n0, rows, cols, {place}, lanes, {kernel.skewed})")
+                        w(f"unstage({out}, all_{out}, b, n0, rows, t0, t1, cols, {place}, lanes, {kernel.skewed})")
+                w(f"publish(done, b, slot, {'cols - t0' if kernel.skewed else 'cols'})")
+            for out in outs:
+                if kernel.summed(out):
+                    w(f"flush({out}, all_{out}, b, j)")
     return w.text
 
 
 def paths_text(plan: Plan) -> str:
     """Source of `paths`: from the chosen ends, the visited cells, states and steps, last first."""
     kernel = _begin(plan)
-    w, s = kernel.w, plan.schedule
+    w = kernel.w
     cell = plan.choice()
     code = kernel.code(cell)
     arrays = [*kernel.S, *kernel.W, *kernel.B, *kernel.U]
@@ -255,25 +311,27 @@ def paths_text(plan: Plan) -> str:
     args = kernel.inputs() + ["from_n", "from_m", "from_k", "visited", "counts"]
     with w.block(f"def paths({', '.join(args)}):"):
         kernel.workspace()
-        with w.block("for b in range(first, last):"):
-            with w.block("if skip[b] or from_n[b] < 0:"):
-                w("continue")
-            kernel.item()
-            w("n, m, k, count = from_n[b], from_m[b], from_k[b], 0")
-            with w.block("while k >= 0:"):
-                w(f"j = n // {s.height}")
+        with kernel.items("skip[b] or from_n[b] < 0"):
+            w("n, m, k, count = from_n[b], from_m[b], from_k[b], counts[b]")
+            with w.block("while k >= 0 and n >= j_first * height:"):
+                w("j = n // height")
+                kernel.strip()
+                w("tile = (m - left + n - n0) // span" if kernel.skewed else "tile = 0")
+                kernel.tile()
                 kernel.recompute()
-                if not plan.always_starts:
+                if not plan.starts_everywhere:
                     with w.block("if not starts:"):
                         for name in kernel.B:
                             w(f"clear({name})")
                 with w.block("while k >= 0 and n >= n0:"):
-                    w("l = n - n0", "t, q = (m - left + l, l)" if kernel.skewed else "t, q = (l, m - left)")
+                    w("l = n - n0", "t, q = (m - left + l - t0, l)" if kernel.skewed else "t, q = (l, m - left)")
+                    with w.block("if t < 0:"):
+                        w("break")
                     w(f"chosen = choose({', '.join([*kernel.S, *kernel.W, *kernel.B, *kernel.U])}, k, t, q, lanes)")
                     with w.block("if chosen < 0:"):
                         w("k = -1", "count = -1", "break")
                     w("visited[b, count, 0], visited[b, count, 1] = n, m")
                     w("visited[b, count, 2], visited[b, count, 3] = k, ARC_STEP[k, chosen]", "count += 1")
                     w("n, m, k = n - ARC_DN[k, chosen], m - ARC_DM[k, chosen], ARC_SOURCE[k, chosen]")
-            w("counts[b] = count")
+            w("from_n[b], from_m[b], from_k[b], counts[b] = n, m, k, count")
     return w.text

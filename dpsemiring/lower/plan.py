@@ -59,12 +59,17 @@ class Plan:
 
     @property
     def always_starts(self) -> bool:
-        """Whether every block has start cells."""
+        """Whether every strip has start cells."""
         return any(n is None for n, _ in self.patterns)
 
-    def start_variants(self) -> tuple[bool, ...]:
-        """The kinds of block there are: with starts, without."""
-        return (True,) if self.always_starts else (True, False)
+    @property
+    def starts_everywhere(self) -> bool:
+        """Whether every tile of a strip has start cells."""
+        return any(n is None and (m is None or self.schedule.kind == "rows") for n, m in self.patterns)
+
+    def start_variants(self, always: bool) -> tuple[bool, ...]:
+        """The kinds of strip, or tile, there are: with starts, without."""
+        return (True,) if always else (True, False)
 
     def forward(self, starts: bool) -> Cell:
         return self._finish(cells.forward(self.recurrence, starts=starts))

@@ -70,11 +70,11 @@ def keep(S0, o, pitch, d):
     store(S0, o, d0_0)
 
 
-@cfunc("void(CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), int64, int64, int64, int64)", **SWEEP)
-def advance_starts(S0, W0, W1, B0, B1, times, rows, cols, lanes):
+@cfunc("void(CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), int64, int64, int64, int64, int64)", **SWEEP)
+def advance_starts(S0, W0, W1, B0, B1, t0, count, rows, cols, lanes):
     pitch = lanes + 2
     none = outside()
-    for t in range(times):
+    for t in range(count):
         low, high = 0, cols
         for q in range(0, lanes, V):
             o = (t + 1) * (1 * pitch) + 2 + q

@@ -102,10 +102,10 @@ ARC_STEP = np.array([[-1, -1, 0, 1, 2]], np.int64).reshape(1, 5)
 
 
 @njit(**OPTIONS)
-def paths(advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, from_n, from_m, from_k, visited, counts):
+def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, K0, from_n, from_m, from_k, visited, counts):
     cols_all = largest(m_len) + 0
-    lanes_all = lane_count(cols_all, 32, V, False)
-    times_all = time_count(32, cols_all, False)
+    lanes_all = lane_count(cols_all, height, V, False)
+    times_all = min(span, time_count(height, cols_all, False))
     size = (times_all + 1) * 1 * (lanes_all + 2)
     S0 = room(size, F)
     W0 = room(times_all * lanes_all, np.float64)
@@ -117,30 +117,37 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n0,
             continue
         length = n_len[b] + 0
         m_all = m_len[b] + 0
+        strips = (length + height - 1) // height
         left, cols, known, shift = 0, m_all, m_all, 0
-        lanes = lane_count(cols, 32, V, False)
-        n, m, k, count = from_n[b], from_m[b], from_k[b], 0
-        while k >= 0:
-            j = n // 32
-            n0 = j * 32
-            rows = min(32, length - n0)
+        lanes = lane_count(cols, height, V, False)
+        n, m, k, count = from_n[b], from_m[b], from_k[b], counts[b]
+        while k >= 0 and n >= j_first * height:
+            j = n // height
+            n0, slot = j * height, j - j_first
+            rows = min(height, length - n0)
             times = time_count(rows, cols, False)
-            stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
-            stage(W1, a1, b, n0, rows, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
-            enter(S0, R0, b, j, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 2, 1, times, False)
-            starts = falls(0, length, n0, rows) or not advance
+            tiles = (times + span - 1) // span
+            tile = 0
+            t0 = tile * span
+            t1 = min(times, t0 + span)
+            stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
+            stage(W1, a1, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
+            enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 2, 1, False)
+            starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, False) or falls(0, 1, length, m_all, n0, rows, t0, t1, left, False) or not advance
             if starts:
-                mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, False)
-                mark(B1, 0, False, 1, False, length, m_all, n0, rows, left, cols, lanes, False)
-                call(advance_starts, S0, W0, W1, B0, B1, times, rows, cols, lanes)
+                mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, False)
+                mark(B1, 0, 1, length, m_all, n0, rows, t0, t1, left, cols, lanes, False)
+                call(advance_starts, S0, W0, W1, B0, B1, t0, t1 - t0, rows, cols, lanes)
             else:
-                call(advance, S0, W0, W1, times, rows, cols, lanes)
+                call(advance, S0, W0, W1, t0, t1 - t0, rows, cols, lanes)
             if not starts:
                 clear(B0)
                 clear(B1)
             while k >= 0 and n >= n0:
                 l = n - n0
                 t, q = (l, m - left)
+                if t < 0:
+                    break
                 chosen = choose(S0, W0, W1, B0, B1, k, t, q, lanes)
                 if chosen < 0:
                     k = -1
@@ -150,4 +157,4 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n0,
                 visited[b, count, 2], visited[b, count, 3] = k, ARC_STEP[k, chosen]
                 count += 1
                 n, m, k = n - ARC_DN[k, chosen], m - ARC_DM[k, chosen], ARC_SOURCE[k, chosen]
-        counts[b] = count
+        from_n[b], from_m[b], from_k[b], counts[b] = n, m, k, count

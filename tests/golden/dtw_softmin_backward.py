@@ -31,20 +31,17 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True}
 
 
 @njit(**OPTIONS)
-def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n0, more_m0, all_p_gamma, R0, end_n, end_m, end_k, dA0, all_dW0):
+def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0):
     cols_all = largest(m_len) + 0
-    lanes_all = lane_count(cols_all, 32, V, True)
-    times_all = time_count(32, cols_all, True)
+    lanes_all = lane_count(cols_all, height, V, True)
+    times_all = min(span, time_count(height, cols_all, True))
     size = (times_all + 2) * 1 * (lanes_all + 1)
     S0 = room(size, F)
     W0 = room(times_all * lanes_all, np.float32)
     B0 = room(times_all * lanes_all, np.float32)
     G1_1_0_0 = room((times_all + 2) * (lanes_all + 1), F)
-    HG1_1_0_0 = zeros((1, cols_all), F)
     G1_0_0_0 = room((times_all + 2) * (lanes_all + 1), F)
-    HG1_0_0_0 = zeros((1, cols_all), F)
     G0_1_0_0 = room((times_all + 2) * (lanes_all + 1), F)
-    HG0_1_0_0 = zeros((0, cols_all), F)
     A0 = zeros(times_all * lanes_all * 1, F)
     dW0 = zeros(times_all * lanes_all, F)
     for b in range(first, last):
@@ -52,36 +49,46 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
             continue
         length = n_len[b] + 0
         m_all = m_len[b] + 0
+        strips = (length + height - 1) // height
         left, cols, known, shift = 0, m_all, m_all, 0
-        lanes = lane_count(cols, 32, V, True)
+        lanes = lane_count(cols, height, V, True)
         p_gamma = all_p_gamma[b if all_p_gamma.size > 1 else 0]
-        clear(HG1_1_0_0)
-        clear(HG1_0_0_0)
-        clear(HG0_1_0_0)
-        for j in range((length - 1) // 32, -1, -1):
-            n0 = j * 32
-            rows = min(32, length - n0)
+        while True:
+            j = min(strips, j_last) - 1 - claim(turns, b)
+            if j < j_first:
+                break
+            n0, slot = j * height, j - j_first
+            rows = min(height, length - n0)
             times = time_count(rows, cols, True)
-            stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
-            enter(S0, R0, b, j, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, times, True)
-            starts = falls(0, length, n0, rows) or not advance
-            if starts:
-                mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, True)
-                call(advance_starts, S0, W0, B0, p_gamma, times, rows, cols, lanes)
-            else:
-                call(advance, S0, W0, p_gamma, times, rows, cols, lanes)
-            enter_flows(G1_1_0_0, HG1_1_0_0, 32, cols, known, shift, 1, lanes, 1, 2, times, True)
-            enter_flows(G1_0_0_0, HG1_0_0_0, 32, cols, known, shift, 1, lanes, 1, 2, times, True)
-            enter_flows(G0_1_0_0, HG0_1_0_0, 32, cols, known, shift, 1, lanes, 1, 2, times, True)
-            begin = ends_before(end_n, b, n0, 0)
-            e = ends_before(end_n, b, n0 + rows, begin)
-            plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, left, 1, lanes, True)
-            if starts:
-                call(retreat_starts, S0, W0, B0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, e - begin, times, rows, cols, lanes)
-            else:
-                call(retreat, S0, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, e - begin, times, rows, cols, lanes)
-            uproot(A0, b, end_n, end_m, end_k, begin, e, n0, left, 1, lanes, True)
-            leave_flows(G1_1_0_0, HG1_1_0_0, rows, cols, lanes, 1, True)
-            leave_flows(G1_0_0_0, HG1_0_0_0, rows, cols, lanes, 1, True)
-            leave_flows(G0_1_0_0, HG0_1_0_0, rows, cols, lanes, 1, True)
-            unstage(dW0, all_dW0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True)
+            tiles = (times + span - 1) // span
+            begin = ends_before(end_n, end_m, b, n0, 0, 0)
+            e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)
+            for tile in range(tiles - 1, -1, -1):
+                t0 = tile * span
+                t1 = min(times, t0 + span)
+                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
+                enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, True)
+                starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
+                if starts:
+                    mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, True)
+                    call(advance_starts, S0, W0, B0, p_gamma, t0, t1 - t0, rows, cols, lanes)
+                else:
+                    call(advance, S0, W0, p_gamma, t0, t1 - t0, rows, cols, lanes)
+                if j + 1 < min(strips, j_last):
+                    wait(done, b, slot + 1, known - max(0, t0 - height - 1 + shift))
+                enter_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 1, 2, times, True)
+                enter_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 1, 2, times, True)
+                enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 1, 2, times, True)
+                seeded = 0
+                seeded = plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
+                if starts:
+                    call(retreat_starts, S0, W0, B0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
+                else:
+                    call(retreat, S0, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
+                if seeded:
+                    uproot(A0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
+                leave_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, rows, cols, lanes, 1, True)
+                leave_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, rows, cols, lanes, 1, True)
+                leave_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, rows, cols, lanes, 1, True)
+                unstage(dW0, all_dW0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True)
+                publish(done, b, slot, cols - t0)

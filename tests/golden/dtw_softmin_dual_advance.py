@@ -105,15 +105,15 @@ def keep(S0, S1, o, pitch, d):
     store(S1, o, d0_1)
 
 
-@cfunc("void(CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float32, int64, int64, int64, int64)", **SWEEP)
-def advance(S0, S1, W0, W1, p_gamma, times, rows, cols, lanes):
+@cfunc("void(CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float32, int64, int64, int64, int64, int64)", **SWEEP)
+def advance(S0, S1, W0, W1, p_gamma, t0, count, rows, cols, lanes):
     lanes = 32
     pitch = lanes + 1
     shared = common(p_gamma)
     none = outside()
-    for t in range(times):
-        low = max(0, t - cols + 1)
-        high = min(rows, t + 1)
+    for t in range(count):
+        low = max(0, t0 + t - cols + 1)
+        high = min(rows, t0 + t + 1)
         for q in range(0, lanes, V):
             o = (t + 2) * (1 * pitch) + 1 + q
             i = t * lanes + q

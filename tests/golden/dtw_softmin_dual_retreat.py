@@ -156,16 +156,16 @@ def keep(G1_1_0_0, G1_1_0_1, G1_0_0_0, G1_0_0_1, G0_1_0_0, G0_1_0_1, dW0, i, g, 
     store(dW0, i, f6)
 
 
-@cfunc("void(CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float32, int64, int64, int64, int64, int64)", **SWEEP)
-def retreat(S0, S1, W0, W1, G1_1_0_0, G1_1_0_1, G1_0_0_0, G1_0_0_1, G0_1_0_0, G0_1_0_1, A0, A1, dW0, p_gamma, seeded, times, rows, cols, lanes):
+@cfunc("void(CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float32, int64, int64, int64, int64, int64, int64)", **SWEEP)
+def retreat(S0, S1, W0, W1, G1_1_0_0, G1_1_0_1, G1_0_0_0, G1_0_0_1, G0_1_0_0, G0_1_0_1, A0, A1, dW0, p_gamma, seeded, t0, count, rows, cols, lanes):
     lanes = 32
     pitch = lanes + 1
     shared = common(p_gamma)
     none = outside()
     none_planted = unseeded()
-    for t in range(times - 1, -1, -1):
-        low = max(0, t - cols + 1)
-        high = min(rows, t + 1)
+    for t in range(count - 1, -1, -1):
+        low = max(0, t0 + t - cols + 1)
+        high = min(rows, t0 + t + 1)
         for q in range(0, lanes, V):
             o = (t + 2) * (1 * pitch) + 1 + q
             i = t * lanes + q

@@ -31,10 +31,10 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True}
 
 
 @njit(**OPTIONS)
-def forward(advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n0, more_m0, all_p_gamma, R0, end_n, end_m, end_k, D0, keep, L0):
+def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, end_n, end_m, end_k, D0, keep, L0):
     cols_all = largest(m_len) + 0
-    lanes_all = lane_count(cols_all, 32, V, True)
-    times_all = time_count(32, cols_all, True)
+    lanes_all = lane_count(cols_all, height, V, True)
+    times_all = min(span, time_count(height, cols_all, True))
     size = (times_all + 2) * 1 * (lanes_all + 1)
     S0 = room(size, F)
     W0 = room(times_all * lanes_all, np.float32)
@@ -44,26 +44,38 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, a0, more_n
             continue
         length = n_len[b] + 0
         m_all = m_len[b] + 0
+        strips = (length + height - 1) // height
         left, cols, known, shift = 0, m_all, m_all, 0
-        lanes = lane_count(cols, 32, V, True)
+        lanes = lane_count(cols, height, V, True)
         p_gamma = all_p_gamma[b if all_p_gamma.size > 1 else 0]
-        e = 0
-        for j in range((length + 31) // 32):
-            n0 = j * 32
-            rows = min(32, length - n0)
+        while True:
+            j = j_first + claim(turns, b)
+            if j >= min(strips, j_last):
+                break
+            n0, slot = j * height, j - j_first
+            rows = min(height, length - n0)
             times = time_count(rows, cols, True)
-            stage(W0, a0, b, n0, rows, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
-            enter(S0, R0, b, j, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, times, True)
-            starts = falls(0, length, n0, rows) or not advance
-            if starts:
-                mark(B0, 0, False, 0, False, length, m_all, n0, rows, left, cols, lanes, True)
-                call(advance_starts, S0, W0, B0, p_gamma, times, rows, cols, lanes)
-            else:
-                call(advance, S0, W0, p_gamma, times, rows, cols, lanes)
-            begin = e
-            e = ends_before(end_n, b, n0 + rows, begin)
-            collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, left, 1, lanes, 1, 2, True)
-            if keep:
-                spill(S0, L0, b, n0, rows, left, cols, 1, lanes, 1, 2, True)
-            if n0 + rows < length:
-                leave(S0, R0, b, j, 32, cols, 1, 1, lanes, 1, 2, True)
+            tiles = (times + span - 1) // span
+            begin = ends_before(end_n, end_m, b, n0, 0, 0)
+            e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)
+            for tile in range(tiles):
+                t0 = tile * span
+                t1 = min(times, t0 + span)
+                if slot > 0:
+                    wait(done, b, slot, min(known, t1 + 1 + shift))
+                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
+                enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, True)
+                starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
+                if starts:
+                    mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, True)
+                    call(advance_starts, S0, W0, B0, p_gamma, t0, t1 - t0, rows, cols, lanes)
+                else:
+                    call(advance, S0, W0, p_gamma, t0, t1 - t0, rows, cols, lanes)
+                collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, 1, 2, True)
+                if keep:
+                    spill(S0, L0, b, n0, rows, t0, t1, left, cols, 1, lanes, 1, 2, True)
+                if t1 < times:
+                    keep_times(S0, K0, b, slot, tile, t0, t1, 1, lanes, 1, 2)
+                if n0 + rows < length:
+                    leave(S0, R0, b, slot, t0, t1, height, cols, 1, 1, lanes, 1, 2, True)
+                    publish(done, b, slot + 1, cols if t1 == times else t1 - height + 1)

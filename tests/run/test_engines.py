@@ -273,13 +273,12 @@ def test_an_interrupt_is_heard_between_items(threads, monkeypatch):
     import signal
     import threading
     import time
-    from types import SimpleNamespace
 
-    from dpsemiring.run.cpu import engine
+    from dpsemiring.run.cpu import threads as pools
 
     monkeypatch.setenv("DPSEMIRING_NUM_THREADS", threads)
-    monkeypatch.setattr(engine, "CELLS_A_CALL", 1)
-    monkeypatch.setattr(engine, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(pools, "CELLS_A_CALL", 1)
+    monkeypatch.setattr(pools, "WORTH_A_THREAD", 1)
     done, lock = [], threading.Lock()
 
     def work(first, last):
@@ -289,8 +288,27 @@ def test_an_interrupt_is_heard_between_items(threads, monkeypatch):
                 signal.raise_signal(signal.SIGINT)
         time.sleep(0.01)
 
-    items = SimpleNamespace(batch=50, cells=np.full(50, 4))
     with pytest.raises(KeyboardInterrupt):
-        engine._over_items(work, items)
+        pools.spread(work, np.full(50, 4), divisible=False)
     time.sleep(0.05)
     assert 3 <= len(done) < 40 and all(last - first == 1 for first, last in done)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("window", [None, dp.Window.sakoe_chiba(40)], ids=["whole", "window"])
+def test_threads_that_share_an_item_change_nothing(batch, window, monkeypatch):
+    """Strips of one problem on several threads: the same bits as on one, and with ends and starts in every strip."""
+    rng = np.random.default_rng(8)
+    cost = rng.random((batch, 700, 650), dtype=np.float32)
+    lengths = (rng.integers(500, 700, batch), rng.integers(600, 650, batch))
+    steps = [dp.Step(1, 0), dp.Step(0, 1, weight=dp.Param("w")), dp.Step(2, 1, terms=[dp.Term(at=(-1, 0)), dp.Term()])]
+    for boundary in (dp.Boundary.closed(), dp.Boundary.anywhere()):
+        solver = dp.compile(dp.Topology(steps, boundary, window=window), dp.Softmin(0.5))
+        found = []
+        for threads in ("1", "2", "5"):
+            monkeypatch.setenv("DPSEMIRING_NUM_THREADS", threads)
+            result = solver(cost, lengths, params={"w": 1.5})
+            found.append((result.total, result.occupancy, result.marginals, result.grad("w")))
+        for other in found[1:]:
+            for x, y in zip(found[0], other):
+                np.testing.assert_array_equal(x, y)

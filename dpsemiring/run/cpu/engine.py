@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 
 import numba
@@ -20,66 +18,18 @@ from dpsemiring.lower.numba_text import advance_text, backward_text, forward_tex
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import staging
+from dpsemiring.run.cpu.threads import spread, thread_count
+from dpsemiring.run.cpu.tiling import HEIGHTS, Kept, Tiling, tile
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
-from dpsemiring.run.windows import block_columns
-
-# below so many cells a pool costs more than it brings
-WORTH_A_THREAD = 100_000
-
-# and so many are enough for one call of a kernel: between calls an interrupt is heard
-CELLS_A_CALL = 50_000_000
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-
-
-def thread_count() -> int:
-    """Threads for a batch: ``$DPSEMIRING_NUM_THREADS``, otherwise the cores that this process may use."""
-    if text := os.environ.get("DPSEMIRING_NUM_THREADS"):
-        return max(1, int(text))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-if hasattr(os, "register_at_fork"):
-    # a pool's threads do not survive a fork: the child makes its own
-    os.register_at_fork(after_in_child=_pools.clear)
-
-
-def _over_items(work: Callable[[int, int], object], problem: Problem) -> None:
-    """Run work(first, last) over all items, on several threads where that pays."""
-    batch, sizes = problem.batch, np.cumsum(problem.cells)
-    if not batch:
-        return
-    cells = int(sizes[-1])
-    threads = min(thread_count(), batch, max(1, cells // WORTH_A_THREAD))
-    parts = min(batch, max(threads, cells // CELLS_A_CALL))
-    if parts == 1:
-        work(0, batch)
-        return
-    cuts = np.searchsorted(sizes, cells * np.arange(1, parts) / parts) + 1
-    bounds = np.unique(np.clip([0, *cuts, batch], 0, batch)).tolist()
-    ranges = list(pairwise(bounds))
-    if threads == 1:
-        for first, last in ranges:
-            work(first, last)
-        return
-    if threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="dpsemiring")
-    jobs = [_pools[threads].submit(work, first, last) for first, last in ranges]
-    try:
-        for job in jobs:
-            job.result()
-    finally:
-        for job in jobs:  # after an interrupt the rest is not begun
-            job.cancel()
 
 
 @lru_cache(maxsize=1)
 def _support() -> str:
     """Whatever is compiled into kernels beside their own text."""
     here = Path(__file__).parent
-    names = ("lanes.py", "elementary.py", "operations.py", "vector.py", "calls.py", "staging.py")
+    names = ("lanes.py", "elementary.py", "operations.py", "vector.py", "calls.py", "staging.py", "turns.py")
     sources = [(here / name).read_text(encoding="utf-8") for name in names]
     return "\0".join([numba.__version__, dpsemiring.__version__, *sources])
 
@@ -91,23 +41,25 @@ class CpuEngine:
 
     def __init__(self, recurrence: Recurrence):
         self.recurrence = recurrence
-        self._plans: dict[np.dtype, Plan] = {}
+        self._plans: dict[tuple, Plan] = {}
         self._kernels: dict[tuple, Callable] = {}
 
     def another(self, recurrence: Recurrence) -> CpuEngine:
         return CpuEngine(recurrence)
 
-    def plan(self, real: np.dtype) -> Plan:
-        if real not in self._plans:
-            self._plans[real] = make_plan(self.recurrence, real.name)
-        return self._plans[real]
+    def plan(self, real: np.dtype, rows: int) -> Plan:
+        """The plan for numbers of that kind and lattices of so many rows."""
+        height = HEIGHTS[0] if rows <= HEIGHTS[0] else HEIGHTS[1]
+        key = real.name, height
+        if key not in self._plans:
+            self._plans[key] = make_plan(self.recurrence, real.name, height)
+        return self._plans[key]
 
-    def kernel(self, job: str, problem: Problem, wanted: Wanted | None = None) -> Callable:
+    def kernel(self, job: str, tiling: Tiling, wanted: Wanted | None = None) -> Callable:
         """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
-        plan = self.plan(problem.real)
-        rows = int(problem.n_len.max(initial=0)) + self.recurrence.extra[0]
-        variants = plan.start_variants() if rows > plan.schedule.height else (True,)
-        key = (job, plan.real, wanted, variants)
+        plan = tiling.plan
+        variants = plan.start_variants(plan.starts_everywhere or tiling.single)
+        key = (job, plan.real, plan.schedule.height, wanted, variants)
         if key not in self._kernels:
             sweeps = [self._sweeps("advance", advance_text, variants, plan)]
             if job == "backward":
@@ -131,16 +83,21 @@ class CpuEngine:
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
         staging.survey(array, rows, lo, hi, array.dtype.type(refused), nan, bad)
 
-    def _inputs(self, problem: Problem, borders) -> list:
-        plan = self.plan(problem.real)
-        args = [problem.nan, problem.n_len, problem.m_len]
+    def _tiling(self, problem: Problem) -> Tiling:
+        r = self.recurrence
+        rows = int(problem.n_len.max(initial=0)) + r.extra[0]
+        return tile(self.plan(problem.real, rows), problem, rows)
+
+    def _inputs(self, problem: Problem, kept: Kept) -> list:
+        plan, tiling = kept.tiling.plan, kept.tiling
+        args = [problem.nan, problem.n_len, problem.m_len, tiling.height, tiling.span, 0, tiling.strips]
         for i in plan.cell_sites:
             args += [problem.sites[i], *problem.more[i]]
         if problem.window is not None:
-            args += [*problem.window, *block_columns(problem.window, plan.schedule.height)]
+            args += [*problem.window, *tiling.columns]
         args += [problem.sites[i].reshape(-1) for i in plan.item_sites]
         args += [problem.params[name].astype(problem.real) for name in plan.params]
-        return args + borders
+        return args + kept.borders + kept.times
 
     def _dtype(self, kind: str, real: np.dtype) -> np.dtype:
         if kind != INT:
@@ -153,32 +110,28 @@ class CpuEngine:
         return [np.full(shape, value_of(z), self._dtype(k, problem.real)) for z, k in zip(trace.zero, trace.kinds)]
 
     def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None):
-        r, s = self.recurrence, self.plan(problem.real).schedule
-        rows = int(problem.n_len.max(initial=0)) + r.extra[0]
-        cols = int(problem.m_len.max(initial=0)) + r.extra[1]
-        if problem.window is not None:
-            cols = int(block_columns(problem.window, s.height)[1].max(initial=0))
-        blocks = -(-rows // s.height)
-        shape = (problem.batch, blocks, s.halo, len(r.states), cols)
+        tiling = self._tiling(problem)
         zeros = self._filled(problem, ())
-        borders = [np.empty(shape, z.dtype) for z in zeros]
+        borders = [np.empty(tiling.border_shape(problem.batch), z.dtype) for z in zeros]
         for border, z in zip(borders, zeros):
             border[:, :1] = z
+        kept = Kept(tiling, borders, [np.empty(tiling.times_shape(problem.batch), z.dtype) for z in zeros])
         values = self._filled(problem, ends.n.shape)
         keep = lattice is not None
         out = lattice if keep else [np.empty((0, 0, 0, 0), z.dtype) for z in zeros]
-        kernel = self.kernel("forward", problem)
-        inputs = self._inputs(problem, borders)
+        kernel = self.kernel("forward", tiling)
+        inputs = self._inputs(problem, kept)
+        turns, done = np.zeros(problem.batch, np.int64), np.zeros((problem.batch, tiling.strips + 1), np.int64)
 
         def work(first, last):
-            kernel(first, last, *inputs, ends.n, ends.m, ends.state, *values, keep, *out)
+            kernel(first, last, *inputs, turns, done, ends.n, ends.m, ends.state, *values, keep, *out)
 
-        _over_items(work, problem)
-        return values, borders
+        spread(work, problem.cells, tiling.divisible)
+        return values, kept
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
-        values, borders = self._forward(problem, ends, None)
-        return Run(problem, ends, values, borders)
+        values, kept = self._forward(problem, ends, None)
+        return Run(problem, ends, values, kept)
 
     def lattice(self, run: Run) -> list[np.ndarray]:
         r, p = self.recurrence, run.problem
@@ -188,34 +141,46 @@ class CpuEngine:
         return out
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
-        r, p = self.recurrence, run.problem
+        r, p, tiling = self.recurrence, run.problem, run.kept.tiling
+        plan = tiling.plan
         sites = empty_sites(r, p, wanted, p.real)
-        params = {name: np.zeros(p.batch) for name in r.semiring.trace.params} if wanted.params else {}
+        by_strip = {i: np.zeros((p.batch, tiling.strips)) for i in wanted.sites if i in plan.item_sites}
+        params = {name: np.zeros((p.batch, tiling.strips)) for name in r.semiring.trace.params} if wanted.params else {}
         shape = (p.batch, p.shape[1] + r.extra[0], p.shape[2] + r.extra[1])
         occupancy = np.zeros(shape, p.real) if wanted.occupancy else None
-        kernel = self.kernel("backward", p, wanted)
-        plan = self.plan(p.real)
+        kernel = self.kernel("backward", tiling, wanted)
         seeds = [np.ascontiguousarray(flows.values[c], dtype=p.real) for c in r.semiring.trace.moving]
-        totals = [sites[i] if i in plan.cell_sites else sites[i].reshape(-1) for i in wanted.sites]
+        totals = [by_strip.get(i, sites[i]) for i in wanted.sites]
         totals += list(params.values()) + ([] if occupancy is None else [occupancy])
+        threads = thread_count()
+        borders = [np.zeros((p.batch, threads + 2, key[0].dn, tiling.cols), p.real) for key in plan.flow_keys()]
         inputs = self._inputs(p, run.kept)
+        turns, done = np.zeros(p.batch, np.int64), np.zeros((p.batch, tiling.strips + 1), np.int64)
 
         def work(first, last):
-            kernel(first, last, *inputs, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals)
+            kernel(first, last, *inputs, turns, done, *borders, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals)
 
-        _over_items(work, p)
-        return Backward(sites, params, occupancy)
+        spread(work, p.cells, tiling.divisible and _apart(r, p, wanted))
+        for i, sums in by_strip.items():
+            sites[i][:] = sums.sum(axis=1).reshape(sites[i].shape)
+        return Backward(sites, {name: sums.sum(axis=1) for name, sums in params.items()}, occupancy)
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
         p = run.problem
         visited = np.zeros((p.batch, path_bound(self.recurrence, p), 4), np.int64)
         counts = np.zeros(p.batch, np.int64)
-        kernel = self.kernel("paths", p)
+        kernel = self.kernel("paths", run.kept.tiling)
         inputs = self._inputs(p, run.kept)
-        starts = [np.ascontiguousarray(x, np.int64) for x in (n, m, k)]
+        at = [np.array(x, np.int64) for x in (n, m, k)]
 
         def work(first, last):
-            kernel(first, last, *inputs, *starts, visited, counts)
+            kernel(first, last, *inputs, *at, visited, counts)
 
-        _over_items(work, p)
+        spread(work, p.cells, False)
         return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]
+
+
+def _apart(recurrence: Recurrence, problem: Problem, wanted: Wanted) -> bool:
+    """Whether strips add to different rows of every wanted site, so that threads may share an item."""
+    sites = [(recurrence.sites[i], problem.sites[i]) for i in wanted.sites if recurrence.sites[i].varies]
+    return all(site.at[0] == 0 and (array.shape[1] > 1 or problem.shape[1] == 1) for site, array in sites)

@@ -36,6 +36,53 @@ def peek(b, pointer, index):
     return b.load(b.gep(pointer, [index]))
 
 
+def _transposed(b, rows):
+    """The columns of a square of vectors: blocks of 1, 2, 4 ... lanes change places between two rows each."""
+    rows, count = list(rows), len(rows)
+    step = 1
+    while step < count:
+        low = [j if not j & step else count + j - step for j in range(count)]
+        high = [j + step if not j & step else count + j for j in range(count)]
+        for r in range(count):
+            if not r & step:
+                x, y = rows[r], rows[r + step]
+                for place, lanes in ((r, low), (r + step, high)):
+                    rows[place] = b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, count), lanes))
+        step *= 2
+    return rows
+
+
+def _lines(b, pointer, first, stride, ty):
+    """Pointers to vectors at pointer[first + r * stride], for as many r as a vector has lanes."""
+    for r in range(ty.count):
+        at = b.add(first, b.mul(stride, ir.Constant(I64, r)))
+        yield b.bitcast(b.gep(pointer, [at]), ty.as_pointer())
+
+
+def _load_line(b, line):
+    x = b.load(line)
+    x.align = width(line.type.pointee) // 8
+    return x
+
+
+def lay(b, target, i, pitch, source, o, stride):
+    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes."""
+    ty = wide(target.type.pointee)
+    columns = _transposed(b, [_load_line(b, line) for line in _lines(b, source, o, stride, ty)])
+    for x, line in zip(columns, _lines(b, target, i, pitch, ty)):
+        b.store(x, line).align = width(ty) // 8
+
+
+def pick_up(b, source, i, pitch, target, o, stride):
+    """target[o + r * stride + c] += source[i + c * pitch + r], the transpose of `lay`; the target may be wider."""
+    ty = wide(source.type.pointee)
+    into = ir.VectorType(target.type.pointee, ty.count)
+    rows = _transposed(b, [_load_line(b, line) for line in _lines(b, source, i, pitch, ty)])
+    for x, line in zip(rows, _lines(b, target, o, stride, into)):
+        x = b.fpext(x, into) if into != ty else x
+        b.store(b.fadd(_load_line(b, line), x), line).align = width(into) // 8
+
+
 def splat(b, x):
     """A scalar in every lane."""
     return spread(b, x, wide(x.type))
@@ -98,7 +145,7 @@ def _rounding(name):
 
 
 OPERATIONS = {
-    **{f.__name__: f for f in (load, store, peek, splat, lanes_between, lanes_within)},
+    **{f.__name__: f for f in (load, store, lay, pick_up, peek, splat, lanes_between, lanes_within)},
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
     **{f"f{name}": _arithmetic(name, CONTRACT) for name in ("add", "sub", "mul")},
     "div": lambda b, x, y: b.fdiv(x, y),

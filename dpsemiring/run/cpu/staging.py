@@ -1,15 +1,16 @@
-"""Moving numbers between arrays and the buffers of a block: written once, used by every emitted kernel.
+"""Moving numbers between arrays and the buffers of a tile: written once, used by every emitted kernel.
 
-A block is some rows of one item's lattice, swept as `lower.schedule` says. Its buffers are flat. With `lanes` a
-multiple of the vector length, a number of cell (row l of the block, column m) stands at
+A strip is some rows of one item's lattice, swept in the order of time, as `lower.schedule` says; a tile is a strip's times
+`t0 <= t < t1`. Its buffers are flat. With `lanes` a multiple of the vector length, a number of cell (row l of the strip,
+column m) stands at
 
-    skewed   time m + l, lane l            rows   time l, lane m            position = time * lanes + lane
+    skewed   time m + l, lane l            rows   time l, lane m            position = (time - t0) * lanes + lane
 
-Accumulated values have `pad` lanes and `delay` times before the first, for what the block before hands on; flows
-have them after the last. Parameters are broadcast: an axis of length 1 is read at 0.
+Accumulated values have `pad` lanes and `delay` times before the first, for what was computed before; flows have them after
+the last. Parameters are broadcast: an axis of length 1 is read at 0.
 
-A block has the columns that its window has in any of its rows: `cols` of them from column `left` of the lattice on, and
-`m` counts from there. Borders stand in the columns of the block that wrote them: it had `known` columns, and column m is
+A strip has the columns that its window has in any of its rows: `cols` of them from column `left` of the lattice on, and
+`m` counts from there. Borders stand in the columns of the strip that wrote them: it had `known` columns, and column m is
 its column `m + shift`.
 """
 
@@ -19,20 +20,21 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
+from dpsemiring.run.cpu.turns import claim, publish, wait  # noqa: F401 (and these)
+from dpsemiring.run.cpu.vector import lay, pick_up
 
-TILE = 64
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 
 
 @njit(**_options)
 def lane_count(cols, height, vector, skewed):
-    """Lanes of a block."""
+    """Lanes of a strip."""
     return height if skewed else (cols + vector - 1) // vector * vector
 
 
 @njit(**_options)
 def time_count(rows, cols, skewed):
-    """Times of a block."""
+    """Times of a strip."""
     return cols + rows - 1 if skewed else rows
 
 
@@ -60,74 +62,130 @@ def largest(lengths):
     return lengths.max()
 
 
+# --- sites ------------------------------------------------------------------------------------------
+
+
+@njit(**_options)
+def _fill(buffer, at, time, row, by_m, at_m, first, stop, outside, begin, end):
+    """buffer[at + m * time] = row[m + at_m] for begin <= m < end; `outside` where not first <= m < stop."""
+    for m in range(begin, min(first, end)):
+        buffer[at + m * time] = outside
+    for m in range(max(begin, first), min(stop, end)):
+        buffer[at + m * time] = row[(m + at_m) * by_m]
+    for m in range(max(begin, stop), end):
+        buffer[at + m * time] = outside
+
+
+@njit(**_options)
+def _add(buffer, at, time, row, by_m, at_m, begin, end):
+    """row[m + at_m] += buffer[at + m * time] for begin <= m < end."""
+    for m in range(begin, end):
+        row[(m + at_m) * by_m] += buffer[at + m * time]
+
+
 @apart(**_options)
-def stage(buffer, array, item, n0, rows, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed):
-    """Lay out array[item, n + at_n, m + at_m] for the cells of a block; `outside` where that is outside the extents."""
+def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed):
+    """Lay out array[item, n + at_n, m + at_m] for the cells of a tile; `outside` where that is outside the extents.
+
+    Skewed, as many lanes as a vector has go together while all their columns lie inside: squares, turned round."""
     b = item if array.shape[0] > 1 else 0
     by_n = 1 if array.shape[1] > 1 else 0
     by_m = 1 if array.shape[2] > 1 else 0
     first = max(0, -at_m)
     stop = max(first, min(cols, extent_m - at_m))
-    time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
-    for tile in range(0, cols, TILE):
-        end = min(tile + TILE, cols)
-        for l in range(rows):
-            n = n0 + l + at_n
+    flat, vector = array.reshape(-1), 64 // buffer.itemsize
+    l = 0
+    while l < rows:
+        n = n0 + l + at_n
+        if not skewed:
             inside = 0 <= n < extent_n
-            lo = min(max(first, tile), end) if inside else end
-            hi = max(min(stop, end), lo) if inside else end
-            base = l * lane
-            for m in range(tile, lo):
-                buffer[base + m * time] = outside
-            if inside:
-                row = array[b, n * by_n]
-                for m in range(lo, hi):
-                    buffer[base + m * time] = row[(m + at_m) * by_m]
-            for m in range(hi, end):
-                buffer[base + m * time] = outside
+            row = array[b, n * by_n if inside else 0]
+            _fill(buffer, (l - t0) * lanes, 1, row, by_m, at_m, first, stop if inside else first, outside, 0, cols)
+            l += 1
+            continue
+        together = vector if by_m == 1 and l + vector <= rows and n >= 0 and n + vector <= extent_n else 1
+        low = max(t0, first + l + together - 1)
+        squares = max(0, min(t1, stop + l) - low) // vector if together > 1 else 0
+        origin = (b * array.shape[1] + n * by_n) * array.shape[2] + at_m - l
+        for s in range(squares):
+            t = low + s * vector
+            lay(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] * by_n - 1)
+        low, high = (low, low + squares * vector) if squares else (t1, t1)
+        for q in range(l, l + together):
+            inside = 0 <= n + q - l < extent_n
+            row = array[b, (n + q - l) * by_n if inside else 0]
+            at, end = q + (q - t0) * lanes, stop if inside else first
+            _fill(buffer, at, lanes, row, by_m, at_m, first, end, outside, max(0, t0 - q), min(cols, low - q))
+            _fill(buffer, at, lanes, row, by_m, at_m, first, end, outside, max(0, high - q), min(cols, t1 - q))
+        l += together
 
 
 @apart(**_options)
-def unstage(buffer, array, item, n0, rows, cols, at_n, at_m, extent_n, extent_m, lanes, skewed):
-    """Add a block's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`."""
+def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, lanes, skewed):
+    """Add a tile's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`."""
     by_n = 1 if array.shape[1] > 1 else 0
     by_m = 1 if array.shape[2] > 1 else 0
     first = max(0, -at_m)
     stop = max(first, min(cols, extent_m - at_m))
-    time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
-    for tile in range(first, stop, TILE):
-        end = min(tile + TILE, stop)
-        for l in range(rows):
-            n = n0 + l + at_n
+    flat, vector = array.reshape(-1), 64 // buffer.itemsize
+    l = 0
+    while l < rows:
+        n = n0 + l + at_n
+        if not skewed:
             if 0 <= n < extent_n:
-                row = array[item, n * by_n]
-                base = l * lane
-                for m in range(tile, end):
-                    row[(m + at_m) * by_m] += buffer[base + m * time]
+                _add(buffer, (l - t0) * lanes, 1, array[item, n * by_n], by_m, at_m, first, stop)
+            l += 1
+            continue
+        together = vector if by_n == 1 and by_m == 1 and l + vector <= rows and n >= 0 and n + vector <= extent_n else 1
+        low = max(t0, first + l + together - 1)
+        squares = max(0, min(t1, stop + l) - low) // vector if together > 1 else 0
+        origin = (item * array.shape[1] + n) * array.shape[2] + at_m - l
+        for s in range(squares):
+            t = low + s * vector
+            pick_up(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] - 1)
+        low, high = (low, low + squares * vector) if squares else (t1, t1)
+        for q in range(l, l + together):
+            if 0 <= n + q - l < extent_n:
+                row, at = array[item, (n + q - l) * by_n], q + (q - t0) * lanes
+                _add(buffer, at, lanes, row, by_m, at_m, max(first, t0 - q), min(stop, low - q))
+                _add(buffer, at, lanes, row, by_m, at_m, max(first, high - q), min(stop, t1 - q))
+        l += together
 
 
 @njit(**_options)
-def falls(index, length, n0, rows):
-    """Whether an index (negative: from the end) lies in the rows of a block."""
-    n = index if index >= 0 else length + index
-    return n0 <= n < n0 + rows and n >= 0
+def falls(n, m, length, m_all, n0, rows, t0, t1, left, skewed):
+    """Whether some cell of a place (a negative index counts from the end; any row or column: `ANY`) may lie in a tile."""
+    if n != ANY:
+        n = n if n >= 0 else length + n
+        if not n0 <= n < n0 + rows:
+            return False
+    if m == ANY or not skewed:
+        return True
+    c = (m if m >= 0 else m_all + m) - left
+    if n == ANY:
+        return t0 - rows < c < t1
+    return t0 <= c + n - n0 < t1
+
+
+ANY = np.iinfo(np.int64).min
 
 
 @apart(**_options)
-def mark(buffer, n, any_n, m, any_m, n_all, m_all, n0, rows, left, cols, lanes, skewed):
+def mark(buffer, n, m, n_all, m_all, n0, rows, t0, t1, left, cols, lanes, skewed):
     """1 on the cells of a place, 0 on the others."""
-    time, lane = (lanes, lanes + 1) if skewed else (1, lanes)
     row = n if n >= 0 else n_all + n
     col = (m if m >= 0 else m_all + m) - left
     for l in range(rows):
-        here = any_n or n0 + l == row
-        for c in range(cols):
-            buffer[l * lane + c * time] = 1 if here and (any_m or c == col) else 0
+        here = n == ANY or n0 + l == row
+        time, lane = (lanes, l + (l - t0) * lanes) if skewed else (1, (l - t0) * lanes)
+        begin, end = (max(0, t0 - l), min(cols, t1 - l)) if skewed else (0, cols)
+        for c in range(begin, end):
+            buffer[lane + c * time] = 1 if here and (m == ANY or c == col) else 0
 
 
 @apart(**_options)
 def bound(first, last, lo, hi, item, n0, rows, left, skewed):
-    """For each row of a block the times (skewed) or columns within which its window has cells."""
+    """For each row of a strip the times (skewed) or columns within which its window has cells."""
     first[:] = 0
     last[:] = 0
     for l in range(rows):
@@ -137,145 +195,209 @@ def bound(first, last, lo, hi, item, n0, rows, left, skewed):
 
 
 @apart(**_options)
-def enter(values, border, item, block, cols, known, shift, states, halo, margin, zero, lanes, pad, delay, times, skewed):
-    """Prepare the accumulated values around a block: the rows before it, and zero left of its columns."""
+def flush(lane_sums, totals, item, strip):
+    """Add the lanes' sums to the strip's total, in float64, and set them back to 0."""
+    total = 0.0
+    for i in range(lane_sums.size):
+        total += lane_sums[i]
+    totals[item, strip] += total
+    lane_sums[:] = 0
+
+
+# --- accumulated values -----------------------------------------------------------------------------
+
+
+@apart(**_options)
+def enter(
+    values, border, kept, item, slot, tile, t0, t1, cols, known, shift, states, halo, margin, zero, lanes, pad, delay, skewed
+):
+    """Prepare the accumulated values around a tile: the times before it (zero before the first, else those `kept`), and
+    the rows before the strip."""
     pitch = lanes + pad
     begin = max(-margin, -shift)
     stop = max(begin, min(cols, known - shift))
     if skewed:
-        values[: delay * states * pitch] = zero
+        some = delay * states * pitch
+        if t0 == 0:
+            values[:some] = zero
+        else:
+            values[:some] = kept[item, slot, tile]
         for i in range(halo):
+            by = i + margin - t0
+            low, high = max(-margin, (0 if t0 == 0 else delay) - by), min(cols, t1 - t0 + delay - by)
             for k in range(states):
-                row = border[item, block, i, k]
-                for m in range(0, min(begin, cols)):
-                    values[((m + i + margin) * states + k) * pitch + i] = zero
-                for m in range(begin, stop):
-                    values[((m + i + margin) * states + k) * pitch + i] = row[m + shift]
-                for m in range(max(stop, 0), cols):
-                    values[((m + i + margin) * states + k) * pitch + i] = zero
+                row = border[item, slot, i, k]
+                at = k * pitch + i + by * states * pitch
+                for m in range(max(0, low), min(begin, high)):
+                    values[at + m * states * pitch] = zero
+                for m in range(max(begin, low), min(stop, high)):
+                    values[at + m * states * pitch] = row[m + shift]
+                for m in range(max(stop, low, 0), high):
+                    values[at + m * states * pitch] = zero
     else:
-        for slot in range(delay + times):
+        for time in range(delay + t1 - t0):
             for k in range(states):
-                base = (slot * states + k) * pitch
+                base = (time * states + k) * pitch
                 values[base : base + pad] = zero
-                if slot < delay:
-                    row = border[item, block, slot, k]
+                if time < delay:
+                    row = border[item, slot, time, k]
                     base += pad
                     values[base : base + cols] = zero
                     for m in range(begin, stop):
                         values[base + m] = row[m + shift]
 
 
+@apart(**_options)
+def keep_times(values, kept, item, slot, tile, t0, t1, states, lanes, pad, delay):
+    """Keep the last times of a tile for the one after it."""
+    some = delay * states * (lanes + pad)
+    begin = (t1 - t0) * states * (lanes + pad)
+    kept[item, slot, tile + 1] = values[begin : begin + some]
+
+
 @njit(**_options)
-def position(l, m, k, states, lanes, pad, delay, skewed):
-    """Where the accumulated value of (row l of the block, column m, state k) stands."""
+def position(l, m, k, t0, states, lanes, pad, delay, skewed):
+    """Where the accumulated value of (row l of the strip, column m, state k) stands."""
     if skewed:
-        return ((m + l + delay) * states + k) * (lanes + pad) + pad + l
-    return ((l + delay) * states + k) * (lanes + pad) + pad + m
+        return ((m + l - t0 + delay) * states + k) * (lanes + pad) + pad + l
+    return ((l - t0 + delay) * states + k) * (lanes + pad) + pad + m
 
 
 @apart(**_options)
-def leave(values, border, item, block, height, cols, states, halo, lanes, pad, delay, skewed):
-    """Keep the last rows of a full block for the next."""
+def leave(values, border, item, slot, t0, t1, height, cols, states, halo, lanes, pad, delay, skewed):
+    """Keep the last rows of a full strip for the next."""
     for i in range(halo):
         l = height - halo + i
+        low, high = (max(0, t0 - l), min(cols, t1 - l)) if skewed else (0, cols)
         for k in range(states):
-            row = border[item, block + 1, i, k]
-            for m in range(cols):
-                row[m] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
-
-
-@apart(**_options)
-def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, pad, delay, skewed):
-    """Read off the values of the ends `begin:stop`, which lie in this block."""
-    for e in range(begin, stop):
-        at = position(end_n[item, e] - n0, end_m[item, e] - left, end_k[item, e], states, lanes, pad, delay, skewed)
-        out[item, e] = values[at]
+            row = border[item, slot + 1, i, k]
+            for m in range(low, high):
+                row[m] = values[position(l, m, k, t0, states, lanes, pad, delay, skewed)]
 
 
 @njit(**_options)
-def ends_before(end_n, item, row, begin):
-    """The first end, from `begin` on, that does not lie above `row`; ends stand in row order."""
+def ends_before(end_n, end_m, item, row, column, begin):
+    """The first end, from `begin` on, that does not lie before (row, column); ends stand in row-major order."""
     low, high = begin, end_n.shape[1]
     while low < high:
         middle = (low + high) // 2
-        if end_n[item, middle] < row:
+        n = end_n[item, middle]
+        if n < row or (n == row and end_m[item, middle] < column):
             low = middle + 1
         else:
             high = middle
     return low
 
 
+@njit(**_options)
+def next_end(end_n, end_m, item, e, stop, n0, t0, t1, left, skewed):
+    """The first end from `e` on, up to `stop`, whose cell lies in a tile."""
+    while e < stop:
+        n, m = end_n[item, e], end_m[item, e]
+        t = n - n0 + (m - left if skewed else 0)
+        if t0 <= t < t1:
+            return e
+        if t < t0:
+            e = ends_before(end_n, end_m, item, n, m + t0 - t, e + 1)
+        else:
+            e = ends_before(end_n, end_m, item, n + 1, 0, e + 1)
+    return stop
+
+
 @apart(**_options)
-def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, skewed):
-    """Add what flows to the ends `begin:stop` to the seeds of a block."""
-    for e in range(begin, stop):
+def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, states, lanes, pad, delay, skewed):
+    """Read off the values of those of the ends `begin:stop` that lie in this tile."""
+    e = next_end(end_n, end_m, item, begin, stop, n0, t0, t1, left, skewed)
+    while e < stop:
+        at = position(end_n[item, e] - n0, end_m[item, e] - left, end_k[item, e], t0, states, lanes, pad, delay, skewed)
+        out[item, e] = values[at]
+        e = next_end(end_n, end_m, item, e + 1, stop, n0, t0, t1, left, skewed)
+
+
+@apart(**_options)
+def spill(values, out, item, n0, rows, t0, t1, left, cols, states, lanes, pad, delay, skewed):
+    """Write a tile's accumulated values into out[item, n, m, k]."""
+    for l in range(rows):
+        low, high = (max(0, t0 - l), min(cols, t1 - l)) if skewed else (0, cols)
+        for m in range(low, high):
+            for k in range(states):
+                out[item, n0 + l, left + m, k] = values[position(l, m, k, t0, states, lanes, pad, delay, skewed)]
+
+
+# --- flows ------------------------------------------------------------------------------------------
+
+
+@apart(**_options)
+def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, states, lanes, skewed):
+    """Add what flows to those of the ends `begin:stop` that lie in this tile to its seeds; how many there are."""
+    count = 0
+    e = next_end(end_n, end_m, item, begin, stop, n0, t0, t1, left, skewed)
+    while e < stop:
         l, m = end_n[item, e] - n0, end_m[item, e] - left
         time, lane = (m + l, l) if skewed else (l, m)
-        seeds[(time * states + end_k[item, e]) * lanes + lane] += flows[item, e]
+        seeds[((time - t0) * states + end_k[item, e]) * lanes + lane] += flows[item, e]
+        count += 1
+        e = next_end(end_n, end_m, item, e + 1, stop, n0, t0, t1, left, skewed)
+    return count
 
 
 @apart(**_options)
-def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, left, states, lanes, skewed):
+def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, states, lanes, skewed):
     """Set the planted seeds back to 0."""
-    for e in range(begin, stop):
+    e = next_end(end_n, end_m, item, begin, stop, n0, t0, t1, left, skewed)
+    while e < stop:
         l, m = end_n[item, e] - n0, end_m[item, e] - left
         time, lane = (m + l, l) if skewed else (l, m)
-        seeds[(time * states + end_k[item, e]) * lanes + lane] = 0
+        seeds[((time - t0) * states + end_k[item, e]) * lanes + lane] = 0
+        e = next_end(end_n, end_m, item, e + 1, stop, n0, t0, t1, left, skewed)
 
 
 @apart(**_options)
-def enter_flows(flows, border, height, cols, known, shift, margin, lanes, after, delay, times, skewed):
-    """Prepare the flows around a block: those from the rows after it, and 0 right of its columns."""
+def enter_flows(flows, border, item, strip, t0, t1, height, cols, known, shift, margin, lanes, after, delay, times, skewed):
+    """Prepare the flows around a tile: those from the times after it, and from the rows after the strip."""
     pitch = lanes + after
-    flows[times * pitch : (times + delay) * pitch] = 0
-    reach = border.shape[0]
+    count = t1 - t0
+    if t1 < times:
+        for i in range(delay * pitch):
+            flows[count * pitch + i] = flows[i]
+    else:
+        flows[count * pitch : (count + delay) * pitch] = 0
+    rows = border[item, (strip + 1) % border.shape[1]]
+    reach = rows.shape[0]
     begin = max(0, -shift)
     stop = max(begin, min(cols + margin, known - shift))
     if skewed:
         for i in range(reach):
             l = height + i
-            for m in range(0, min(begin, cols + margin)):
-                flows[(m + l) * pitch + l] = 0
-            for m in range(begin, stop):
-                flows[(m + l) * pitch + l] = border[i, m + shift]
-            for m in range(stop, cols + margin):
-                flows[(m + l) * pitch + l] = 0
+            at = (l - t0) * pitch + l
+            low, high = max(0, t0 - l), min(cols + margin, (t1 if t1 < times else t1 + delay) - l)
+            for m in range(low, min(begin, high)):
+                flows[at + m * pitch] = 0
+            for m in range(max(begin, low), min(stop, high)):
+                flows[at + m * pitch] = rows[i, m + shift]
+            for m in range(max(stop, low), high):
+                flows[at + m * pitch] = 0
     else:
-        for slot in range(times):
-            flows[slot * pitch + lanes : (slot + 1) * pitch] = 0
+        for time in range(count):
+            flows[time * pitch + lanes : (time + 1) * pitch] = 0
         for i in range(reach):
             for m in range(begin, stop):
-                flows[(times + i) * pitch + m] = border[i, m + shift]
+                flows[(count + i) * pitch + m] = rows[i, m + shift]
 
 
 @apart(**_options)
-def leave_flows(flows, border, rows, cols, lanes, after, skewed):
-    """Keep the flows out of the first rows of a block for the block before it."""
+def leave_flows(flows, border, item, strip, t0, t1, rows, cols, lanes, after, skewed):
+    """Keep the flows out of the first rows of a strip for the strip before it."""
     pitch = lanes + after
-    for i in range(border.shape[0]):
-        for m in range(cols):
-            here = (m + i) * pitch + i if skewed else i * pitch + m
-            border[i, m] = flows[here] if i < rows else 0
+    out = border[item, strip % border.shape[1]]
+    for i in range(out.shape[0]):
+        low, high = (max(0, t0 - i), min(cols, t1 - i)) if skewed else (0, cols)
+        for m in range(low, high):
+            here = (m + i - t0) * pitch + i if skewed else (i - t0) * pitch + m
+            out[i, m] = flows[here] if i < rows else 0
 
 
-@apart(**_options)
-def spill(values, out, item, n0, rows, left, cols, states, lanes, pad, delay, skewed):
-    """Write a block's accumulated values into out[item, n, m, k]."""
-    for l in range(rows):
-        for m in range(cols):
-            for k in range(states):
-                out[item, n0 + l, left + m, k] = values[position(l, m, k, states, lanes, pad, delay, skewed)]
-
-
-@apart(**_options)
-def flush(lane_sums, totals, item):
-    """Add the lanes' sums to the item's total, in float64, and set them back to 0."""
-    total = 0.0
-    for i in range(lane_sums.size):
-        total += lane_sums[i]
-    totals[item] += total
-    lane_sums[:] = 0
+# --- looking over -----------------------------------------------------------------------------------
 
 
 @njit(**_options)

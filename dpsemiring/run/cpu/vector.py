@@ -21,7 +21,7 @@ from dpsemiring.run.cpu.calls import named
 from dpsemiring.run.cpu.lanes import llvm_type, numba_type
 from dpsemiring.run.cpu.operations import OPERATIONS
 
-__all__ = ["lanes_between", "lanes_within", "straight", "within"]
+__all__ = ["lanes_between", "lanes_within", "lay", "pick_up", "straight", "within"]
 
 
 class Traced:
@@ -137,3 +137,15 @@ def lanes_within(like, time, first, last, lane):
 def within(inside, values, others):
     """A tuple's values in the lanes where the condition holds, the others' elsewhere."""
     return tuple(where(inside, x, y) for x, y in zip(values, others))  # noqa: F821
+
+
+@straight
+def lay(target, i, pitch, source, o, stride):
+    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes."""
+    lay(target, i, pitch, source, o, stride)
+
+
+@straight
+def pick_up(source, i, pitch, target, o, stride):
+    """target[o + r * stride + c] += source[i + c * pitch + r], the transpose of `lay`."""
+    pick_up(source, i, pitch, target, o, stride)
