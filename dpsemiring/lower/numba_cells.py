@@ -28,7 +28,7 @@ class Sweeps(Kernel):
     def __init__(self, plan: Plan):
         super().__init__(plan)
         self.vector = VECTOR[plan.real]
-        self.delay, self.pad = plan.schedule.max_delay, plan.schedule.max_shift
+        self.delay, self.pad = plan.schedule.max_delay, padding(plan)
         self.bounds = ["FIRST", "LAST"] if self.windowed else []
         self.w = Writer()
 
@@ -238,6 +238,11 @@ class Sweeps(Kernel):
             place = f"store({out}, q, fadd(load({out}, q), {{}}))" if self.summed(out) else f"store({out}, i, {{}})"
             found.append((NOTHING if root is None else code[root], place))
         return found
+
+
+def padding(plan: Plan) -> int:
+    """Lanes beside a time's own, for what its cells read there: whole vectors, so that every time begins with one."""
+    return -(-plan.schedule.max_shift // VECTOR[plan.real]) * VECTOR[plan.real]
 
 
 def bundle(items: Iterable[str]) -> str:

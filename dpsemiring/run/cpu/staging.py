@@ -39,15 +39,19 @@ def time_count(rows, cols, skewed):
 
 
 @apart(**_options)
-def room(shape, dtype):
-    """A buffer, not yet filled."""
-    return np.empty(shape, dtype)
+def room(size, dtype):
+    """A buffer, not yet filled, that begins where a vector may."""
+    wide = np.empty(size + 64, dtype)
+    skip = -wide.ctypes.data % 64 // wide.itemsize
+    return wide[skip : skip + size]
 
 
 @apart(**_options)
-def zeros(shape, dtype):
-    """A buffer of zeros."""
-    return np.zeros(shape, dtype)
+def zeros(size, dtype):
+    """A buffer of zeros, likewise."""
+    wide = np.zeros(size + 64, dtype)
+    skip = -wide.ctypes.data % 64 // wide.itemsize
+    return wide[skip : skip + size]
 
 
 @apart(**_options)
@@ -111,13 +115,16 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
             t = low + s * vector
             lay(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] * by_n - 1)
         low, high = (low, low + squares * vector) if squares else (t1, t1)
-        for q in range(l, l + together):
+        l += together
+        if low == t0 and high == t1:
+            continue
+        n += together
+        for q in range(l - together, l):
             inside = 0 <= n + q - l < extent_n
             row = array[b, (n + q - l) * by_n if inside else 0]
             at, end = q + (q - t0) * lanes, stop if inside else first
             _fill(buffer, at, lanes, row, by_m, at_m, first, end, outside, max(0, t0 - q), min(cols, low - q))
             _fill(buffer, at, lanes, row, by_m, at_m, first, end, outside, max(0, high - q), min(cols, t1 - q))
-        l += together
 
 
 @apart(**_options)
@@ -144,12 +151,15 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
             t = low + s * vector
             pick_up(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] - 1)
         low, high = (low, low + squares * vector) if squares else (t1, t1)
-        for q in range(l, l + together):
+        l += together
+        if low == t0 and high == t1:
+            continue
+        n += together
+        for q in range(l - together, l):
             if 0 <= n + q - l < extent_n:
                 row, at = array[item, (n + q - l) * by_n], q + (q - t0) * lanes
                 _add(buffer, at, lanes, row, by_m, at_m, max(first, t0 - q), min(stop, low - q))
                 _add(buffer, at, lanes, row, by_m, at_m, max(first, high - q), min(stop, t1 - q))
-        l += together
 
 
 @njit(**_options)
@@ -227,7 +237,7 @@ def enter(
             low, high = max(-margin, (0 if t0 == 0 else delay) - by), min(cols, t1 - t0 + delay - by)
             for k in range(states):
                 row = border[item, slot, i, k]
-                at = k * pitch + i + by * states * pitch
+                at = k * pitch + pad - halo + i + by * states * pitch
                 for m in range(max(0, low), min(begin, high)):
                     values[at + m * states * pitch] = zero
                 for m in range(max(begin, low), min(stop, high)):

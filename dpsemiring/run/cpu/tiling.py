@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dpsemiring.lower.numba_cells import VECTOR
+from dpsemiring.lower.numba_cells import VECTOR, padding
 from dpsemiring.lower.plan import Plan
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.windows import Rows, block_columns
@@ -50,7 +50,8 @@ class Tiling:
         if self.plan.schedule.kind == "rows":
             return (batch, 0, 0, 0)
         s = self.plan.schedule
-        return (batch, self.strips, self.tiles, s.max_delay * len(self.plan.recurrence.states) * (self.height + s.max_shift))
+        pitch = self.height + padding(self.plan)
+        return (batch, self.strips, self.tiles, s.max_delay * len(self.plan.recurrence.states) * pitch)
 
 
 @dataclass(frozen=True)
