@@ -30,6 +30,9 @@ class Sweeps(Kernel):
         self.vector = VECTOR[plan.real]
         self.delay, self.pad = plan.schedule.max_delay, padding(plan)
         self.bounds = ["FIRST", "LAST"] if self.windowed else []
+        # in rows, what is the same in every row of a strip is laid out for one
+        alike = [i for i in plan.cell_sites if "n" not in plan.recurrence.sites[i].axes]
+        self.alike = frozenset(() if self.skewed else alike)
         self.w = Writer()
 
     def op(self, name: str) -> str:
@@ -111,7 +114,7 @@ class Sweeps(Kernel):
             elif node in cell.starts:
                 self.w(f"{name} = {get}(B{cell.starts[node]}, i)")
             elif name.startswith("w"):
-                self.w(f"{name} = {get}({name.upper()}, i)")
+                self.w(f"{name} = {get}({name.upper()}, {'q' if int(name[1:]) in self.alike else 'i'})")
 
     def lane_range(self) -> None:
         """Which lanes hold cells of the lattice, at time t of the tile."""
@@ -141,7 +144,7 @@ class Sweeps(Kernel):
         with self.straight("outside", []):
             zeros = [self.value(z) for z in self.plan.recurrence.semiring.trace.zero]
             w(f"return {bundle(f'splat({zeros[c]})' for _, c in cell.values)}")
-        with self.straight("cell", [*arrays, "o", "i", "pitch", *shared]):
+        with self.straight("cell", [*arrays, "o", "i", "q", "pitch", *shared]):
             self.begin_cell(code)
             self.loads(code, cell, "load")
             self.statements(code)
@@ -157,7 +160,7 @@ class Sweeps(Kernel):
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
                     w("i = t * lanes + q")
-                    w(f"d = cell({', '.join([*arrays, 'o', 'i', 'pitch', *shared])})")
+                    w(f"d = cell({', '.join([*arrays, 'o', 'i', 'q', 'pitch', *shared])})")
                     self.masked("d")
                     w(f"keep({', '.join(self.S)}, o, pitch, d)")
 
@@ -189,7 +192,7 @@ class Sweeps(Kernel):
         with self.straight("planted", [*self.seeds(), "t", "lanes", "q"]):
             places = [f"load(A{c}, (t * {self.states} + {k}) * lanes + q)" for k, c in cell.inflows.values()]
             w(f"return {bundle(places)}")
-        with self.straight("cell", [*arrays, "o", "i", "g", "pitch", *shared, "seed"]):
+        with self.straight("cell", [*arrays, "o", "i", "q", "g", "pitch", *shared, "seed"]):
             self.begin_cell(code)
             w(f"{bundle(inflows)} = seed")
             self.inflow(cell)
@@ -212,7 +215,7 @@ class Sweeps(Kernel):
                     w("seed = none_planted")
                     with w.block("if seeded:"):
                         w(f"seed = planted({', '.join(self.seeds())}, t, lanes, q)")
-                    w(f"f = cell({', '.join([*arrays, 'o', 'i', 'g', 'pitch', *shared, 'seed'])})")
+                    w(f"f = cell({', '.join([*arrays, 'o', 'i', 'q', 'g', 'pitch', *shared, 'seed'])})")
                     self.masked("f")
                     w(f"keep({', '.join([*flows, *outs])}, i, g, q, f)")
 

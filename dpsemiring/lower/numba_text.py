@@ -112,7 +112,8 @@ class Drivers(Sweeps):
             outside = self.value_text(self.outside(site))
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
             at = f"{site.at[0]}, {moved('left', site.at[1])}"
-            w(f"stage(W{i}, a{i}, b, n0, rows, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed})")
+            rows = "1" if i in self.alike else "rows"
+            w(f"stage(W{i}, a{i}, b, n0, {rows}, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed})")
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
             w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")
@@ -288,7 +289,7 @@ def paths_text(plan: Plan) -> str:
     cell = plan.choice()
     code = kernel.code(cell)
     arrays = [*kernel.S, *kernel.W, *kernel.B, *kernel.U]
-    with kernel.straight("candidates", [*arrays, "o", "i", "pitch"]):
+    with kernel.straight("candidates", [*arrays, "o", "i", "q", "pitch"]):
         kernel.begin_scalar_cell(code)
         kernel.loads(code, cell, "peek")
         kernel.statements(code)
@@ -299,7 +300,7 @@ def paths_text(plan: Plan) -> str:
             f"pitch = lanes + {kernel.pad}",
             f"o = (t + {kernel.delay}) * ({kernel.states} * pitch) + {kernel.pad} + q",
             "i = t * lanes + q",
-            f"taken = candidates({', '.join(arrays)}, o, i, pitch)",
+            f"taken = candidates({', '.join(arrays)}, o, i, q, pitch)",
         )
         for place, k in enumerate(cell.choices):
             with w.block(f"if k == {k}:"):
