@@ -20,7 +20,7 @@ from dpsemiring.run.inputs import bind
 from dpsemiring.run.total import list_ends
 
 
-def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu") -> Solver:
+def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu", memory: int | None = None) -> Solver:
     """A solver for a topology over a semiring.
 
     Parameters
@@ -29,6 +29,11 @@ def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu") -> S
     semiring : Semiring
     engine : {"cpu", "reference"}
         ``"reference"`` interprets the recurrence cell by cell in float64: slow, for checking.
+    memory : int, optional
+        Bytes that a call may keep between its passes beside costs and gradients. Less takes longer: what is not kept is
+        computed once more, never oftener. By default an eighth of the arrays that hold costs (for each row that the longest
+        step goes, and each state), and at least 64 MiB; where even that is too little for a lattice of N x M cells, some
+        ``16 M sqrt(N / 64)`` numbers are kept.
 
     Raises
     ------
@@ -50,18 +55,20 @@ def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu") -> S
         raise TypeError(f"compile: the second argument is a dp.Semiring, found {in_its_place(semiring)}")
     if engine not in ENGINES:
         raise ValueError(f"compile: engine is one of {', '.join(ENGINES)}, found {engine!r}")
-    return Solver(topology, semiring, engine)
+    if memory is not None and (not isinstance(memory, int) or memory < 0):
+        raise ValueError(f"compile: memory is a number of bytes, found {memory!r}")
+    return Solver(topology, semiring, engine, memory)
 
 
 class Solver:
     """An alignment problem, ready for data. ``print(solver)`` shows the recurrence and the plan."""
 
-    def __init__(self, topology: Topology, semiring: Semiring, engine: str):
+    def __init__(self, topology: Topology, semiring: Semiring, engine: str, memory: int | None = None):
         self.topology, self.semiring = topology, semiring
         self.params = _declared(topology, semiring)
         _ = semiring.trace  # mistakes in its functions come to light here, not at the first call
         self.recurrence = build(topology, semiring)
-        self.engine = make_engine(engine, self.recurrence)
+        self.engine = make_engine(engine, self.recurrence, memory)
         self._dual: tuple[Engine, Engine] | None = None
         fronts.prepare()
 

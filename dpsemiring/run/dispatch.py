@@ -12,12 +12,12 @@ from dpsemiring.run.engine import Engine
 ENGINES = ("cpu", "reference")
 
 
-def make_engine(name: str, recurrence: Recurrence) -> Engine:
-    """The engine of that name."""
+def make_engine(name: str, recurrence: Recurrence, memory: int | None = None) -> Engine:
+    """The engine of that name; `memory` is what a compiled one may keep between passes, in bytes."""
     if name == "reference":
         from dpsemiring.run.reference import ReferenceEngine
 
         return ReferenceEngine(recurrence)
     from dpsemiring.run.cpu.engine import CpuEngine
 
-    return CpuEngine(recurrence)
+    return CpuEngine(recurrence, memory)

@@ -312,3 +312,34 @@ def test_threads_that_share_an_item_change_nothing(batch, window, monkeypatch):
         for other in found[1:]:
             for x, y in zip(found[0], other):
                 np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("name", ["dtw", "ctc", "two_rows"])
+def test_keeping_less_changes_nothing(name):
+    """With next to no memory every segment is one strip; totals, gradients and paths have the same bits."""
+    rng = np.random.default_rng(9)
+    topology = {
+        "dtw": dp.topologies.dtw(),
+        "ctc": dp.topologies.ctc(),
+        "two_rows": dp.Topology([dp.Step(2, 1, weight=dp.Param("w")), dp.Step(0, 1), dp.Step(1, 1)], dp.Boundary.subsequence(1)),
+    }[name]
+    cost = rng.random((2, 300, 90))
+    lengths, params = ([300, 170], [90, 65]), {}
+    if name == "ctc":
+        params = {"labels": np.where(np.arange(90) % 2, rng.integers(1, 5, (2, 90)), 0)}
+    if name == "two_rows":
+        params = {"w": 1.5}
+    for semiring in (dp.Softmin(0.3), dp.Tropical):
+        results = [dp.compile(topology, semiring, memory=memory)(cost, lengths, params) for memory in (None, 0, 100_000)]
+        for other in results[1:]:
+            np.testing.assert_array_equal(other.total, results[0].total)
+            np.testing.assert_array_equal(other.marginals, results[0].marginals)
+            np.testing.assert_array_equal(other.occupancy, results[0].occupancy)
+            if semiring is dp.Tropical:
+                for x, y in zip(other.path, results[0].path):
+                    np.testing.assert_array_equal(x, y)
+
+
+def test_memory_is_a_number_of_bytes():
+    with pytest.raises(ValueError, match="memory is a number of bytes, found '1 GB'"):
+        dp.compile(dp.topologies.dtw(), dp.Tropical, memory="1 GB")

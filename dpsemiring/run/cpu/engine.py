@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import staging
 from dpsemiring.run.cpu.threads import spread, thread_count
-from dpsemiring.run.cpu.tiling import HEIGHTS, Kept, Tiling, tile
+from dpsemiring.run.cpu.tiling import HEIGHTS, Kept, Segment, Tiling, keep_limit, tile
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
@@ -39,13 +39,13 @@ class CpuEngine:
 
     plain = False
 
-    def __init__(self, recurrence: Recurrence):
-        self.recurrence = recurrence
+    def __init__(self, recurrence: Recurrence, memory: int | None = None):
+        self.recurrence, self.memory = recurrence, memory
         self._plans: dict[tuple, Plan] = {}
         self._kernels: dict[tuple, Callable] = {}
 
     def another(self, recurrence: Recurrence) -> CpuEngine:
-        return CpuEngine(recurrence)
+        return CpuEngine(recurrence, self.memory)
 
     def plan(self, real: np.dtype, rows: int) -> Plan:
         """The plan for numbers of that kind and lattices of so many rows."""
@@ -88,16 +88,16 @@ class CpuEngine:
         rows = int(problem.n_len.max(initial=0)) + r.extra[0]
         return tile(self.plan(problem.real, rows), problem, rows)
 
-    def _inputs(self, problem: Problem, kept: Kept) -> list:
-        plan, tiling = kept.tiling.plan, kept.tiling
-        args = [problem.nan, problem.n_len, problem.m_len, tiling.height, tiling.span, 0, tiling.strips]
+    def _inputs(self, problem: Problem, tiling: Tiling, segment: Segment) -> list:
+        plan = tiling.plan
+        args = [problem.nan, problem.n_len, problem.m_len, tiling.height, tiling.span, segment.first, segment.last]
         for i in plan.cell_sites:
             args += [problem.sites[i], *problem.more[i]]
         if problem.window is not None:
             args += [*problem.window, *tiling.columns]
         args += [problem.sites[i].reshape(-1) for i in plan.item_sites]
         args += [problem.params[name].astype(problem.real) for name in plan.params]
-        return args + kept.borders + kept.times
+        return args + segment.borders + segment.times
 
     def _dtype(self, kind: str, real: np.dtype) -> np.dtype:
         if kind != INT:
@@ -109,25 +109,54 @@ class CpuEngine:
         trace = self.recurrence.semiring.trace
         return [np.full(shape, value_of(z), self._dtype(k, problem.real)) for z, k in zip(trace.zero, trace.kinds)]
 
-    def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None):
-        tiling = self._tiling(problem)
+    def _advance(self, problem: Problem, tiling: Tiling, ends: Ends, values, strips, above, lattice=None) -> Segment:
+        """Run the kernel over some strips, from the rows above them."""
+        first, last = strips
         zeros = self._filled(problem, ())
-        borders = [np.empty(tiling.border_shape(problem.batch), z.dtype) for z in zeros]
-        for border, z in zip(borders, zeros):
-            border[:, :1] = z
-        kept = Kept(tiling, borders, [np.empty(tiling.times_shape(problem.batch), z.dtype) for z in zeros])
-        values = self._filled(problem, ends.n.shape)
+        batch, count = problem.batch, last - first
+        segment = Segment(
+            first,
+            last,
+            [np.empty(tiling.border_shape(batch, count + 1), z.dtype) for z in zeros],
+            [np.empty(tiling.times_shape(batch, count), z.dtype) for z in zeros],
+        )
+        for border, rows in zip(segment.borders, above):
+            border[:, 0] = rows
         keep = lattice is not None
         out = lattice if keep else [np.empty((0, 0, 0, 0), z.dtype) for z in zeros]
         kernel = self.kernel("forward", tiling)
-        inputs = self._inputs(problem, kept)
-        turns, done = np.zeros(problem.batch, np.int64), np.zeros((problem.batch, tiling.strips + 1), np.int64)
+        inputs = self._inputs(problem, tiling, segment)
+        turns, done = _progress(batch, count)
 
         def work(first, last):
             kernel(first, last, *inputs, turns, done, ends.n, ends.m, ends.state, *values, keep, *out)
 
         spread(work, problem.cells, tiling.divisible)
-        return values, kept
+        return segment
+
+    def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None):
+        tiling = self._tiling(problem)
+        limit = keep_limit(problem, tiling.plan) if self.memory is None else self.memory
+        segments = tiling.segments(problem.batch, limit)
+        values = self._filled(problem, ends.n.shape)
+        above = self._filled(problem, tiling.border_shape(problem.batch, len(segments)))
+        for i, strips in enumerate(segments):
+            segment = self._advance(problem, tiling, ends, values, strips, [a[:, i] for a in above], lattice)
+            if i + 1 < len(segments):
+                for a, border in zip(above, segment.borders):
+                    a[:, i + 1] = border[:, -1]
+        return values, Kept(tiling, segments, above, segment if len(segments) == 1 else None)
+
+    def _back(self, run: Run) -> Iterator[Segment]:
+        """The segments of a run from the last to the first, made again where they were not kept."""
+        kept: Kept = run.kept
+        if kept.whole is not None:
+            yield kept.whole
+            return
+        for i in reversed(range(len(kept.segments))):
+            values = self._filled(run.problem, run.ends.n.shape)
+            above = [a[:, i] for a in kept.above]
+            yield self._advance(run.problem, kept.tiling, run.ends, values, kept.segments[i], above)
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         values, kept = self._forward(problem, ends, None)
@@ -152,32 +181,41 @@ class CpuEngine:
         seeds = [np.ascontiguousarray(flows.values[c], dtype=p.real) for c in r.semiring.trace.moving]
         totals = [by_strip.get(i, sites[i]) for i in wanted.sites]
         totals += list(params.values()) + ([] if occupancy is None else [occupancy])
-        threads = thread_count()
-        borders = [np.zeros((p.batch, threads + 2, key[0].dn, tiling.cols), p.real) for key in plan.flow_keys()]
-        inputs = self._inputs(p, run.kept)
-        turns, done = np.zeros(p.batch, np.int64), np.zeros((p.batch, tiling.strips + 1), np.int64)
+        ring = thread_count() + 2  # strips under way, the one after them, and the one whose rows they have read
+        borders = [np.zeros((p.batch, ring, key[0].dn, tiling.cols), p.real) for key in plan.flow_keys()]
+        divisible = tiling.divisible and _apart(r, p, wanted)
+        for segment in self._back(run):
+            inputs = self._inputs(p, tiling, segment)
+            progress = _progress(p.batch, segment.last - segment.first)
+            rest = [*inputs, *progress, *borders, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals]
 
-        def work(first, last):
-            kernel(first, last, *inputs, turns, done, *borders, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals)
+            def work(first, last, rest=rest):
+                kernel(first, last, *rest)
 
-        spread(work, p.cells, tiling.divisible and _apart(r, p, wanted))
+            spread(work, p.cells, divisible)
         for i, sums in by_strip.items():
             sites[i][:] = sums.sum(axis=1).reshape(sites[i].shape)
         return Backward(sites, {name: sums.sum(axis=1) for name, sums in params.items()}, occupancy)
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
-        p = run.problem
+        p, tiling = run.problem, run.kept.tiling
         visited = np.zeros((p.batch, path_bound(self.recurrence, p), 4), np.int64)
         counts = np.zeros(p.batch, np.int64)
-        kernel = self.kernel("paths", run.kept.tiling)
-        inputs = self._inputs(p, run.kept)
+        kernel = self.kernel("paths", tiling)
         at = [np.array(x, np.int64) for x in (n, m, k)]
+        for segment in self._back(run):
+            inputs = self._inputs(p, tiling, segment)
 
-        def work(first, last):
-            kernel(first, last, *inputs, *at, visited, counts)
+            def work(first, last, inputs=inputs):
+                kernel(first, last, *inputs, *at, visited, counts)
 
-        spread(work, p.cells, False)
+            spread(work, p.cells, False)
         return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]
+
+
+def _progress(batch: int, strips: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many strips of each item are taken, and how many columns of each are done."""
+    return np.zeros(batch, np.int64), np.zeros((batch, strips + 1), np.int64)
 
 
 def _apart(recurrence: Recurrence, problem: Problem, wanted: Wanted) -> bool:

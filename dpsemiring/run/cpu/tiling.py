@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ HEIGHTS = (32, 64)  # of skewed strips: for lattices of few rows, for others
 # what the buffers of a tile may take: a good part of a second-level cache
 TILE_BYTES = 384 * 1024
 LEAST_SPAN, MOST_SPAN = 32, 256
+
+# what may be kept between passes whatever the size of the cost
+KEEP_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -40,25 +44,50 @@ class Tiling:
         """Whether strips can be worked on at once: each needs but a few columns of the one before."""
         return self.plan.schedule.kind == "skewed" and self.strips > 1
 
-    def border_shape(self, batch: int) -> tuple[int, ...]:
-        """Of the rows above each strip."""
+    def border_shape(self, batch: int, strips: int) -> tuple[int, ...]:
+        """Of the rows above so many strips."""
         r, s = self.plan.recurrence, self.plan.schedule
-        return (batch, self.strips, s.halo, len(r.states), self.cols)
+        return (batch, strips, s.halo, len(r.states), self.cols)
 
-    def times_shape(self, batch: int) -> tuple[int, ...]:
-        """Of the times before each tile."""
+    def times_shape(self, batch: int, strips: int) -> tuple[int, ...]:
+        """Of the times before the tiles of so many strips."""
         if self.plan.schedule.kind == "rows":
             return (batch, 0, 0, 0)
         s = self.plan.schedule
         pitch = self.height + padding(self.plan)
-        return (batch, self.strips, self.tiles, s.max_delay * len(self.plan.recurrence.states) * pitch)
+        return (batch, strips, self.tiles, s.max_delay * len(self.plan.recurrence.states) * pitch)
+
+    def segments(self, batch: int, limit: int) -> list[tuple[int, int]]:
+        """Strips (first, last) whose rows and times are kept at once, so that all that is kept takes `limit` bytes, or,
+        where that cannot be, about the least that is possible: then the rows above segments weigh as much as one segment."""
+        each = 64 // VECTOR[self.plan.real] * len(self.plan.kinds)
+        row = each * max(1, math.prod(self.border_shape(batch, 1)))
+        strip = row + each * math.prod(self.times_shape(batch, 1))
+        length = max(1, self.strips)
+        if strip * self.strips > limit:
+            least = math.sqrt(self.strips * row / strip)
+            length = max(1, round(max(least, (limit - self.strips / least * row) / strip)))
+        cuts = range(0, max(1, self.strips), length)
+        return [(first, min(first + length, self.strips)) for first in cuts]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a forward pass leaves for those after it: by component, the rows above strips and the times before tiles."""
+    """What a forward pass leaves for those after it: by component, the rows above segments of strips, and above strips and
+    before tiles where there is but one segment."""
 
     tiling: Tiling
+    segments: list[tuple[int, int]]
+    above: list[np.ndarray]
+    whole: Segment | None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Some strips of every item: by component, the rows above strips and the times before tiles."""
+
+    first: int
+    last: int
     borders: list[np.ndarray]
     times: list[np.ndarray]
 
@@ -85,3 +114,10 @@ def _row_bytes(plan: Plan, lanes: int) -> int:
     states, size = len(plan.recurrence.states), 64 // VECTOR[plan.real]
     values = size * len(plan.kinds) * states
     return lanes * (values + size * (2 * len(plan.cell_sites) + len(plan.flow_keys())))
+
+
+def keep_limit(problem: Problem, plan: Plan) -> int:
+    """Bytes that may be kept between passes: an eighth of the arrays that hold costs, for each row and state that a step
+    needs, or `KEEP_BYTES`."""
+    costs = sum(a.nbytes for a in problem.planes.values())
+    return max(KEEP_BYTES, costs // 8 * max(1, plan.schedule.halo) * len(plan.recurrence.states))
