@@ -216,7 +216,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
     borders = [f"H{kernel.flow_name(key)}" for key in keys]
     args = ["retreat_starts", "retreat", *kernel.inputs(), "turns", "done", *borders, "end_n", "end_m", "end_k"]
-    args += [f"d{a}" for a in seeds] + [f"all_{out}" for out in outs]
+    args += [f"d{a}" for a in seeds] + [f"all_{out}" for out in outs] + ["fresh"]
     reach = max((key[0].dn for key in keys), default=0)
     w("", "", "@njit(**OPTIONS)")
     with w.block(f"def backward({', '.join(args)}):"):
@@ -269,12 +269,14 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                     if kernel.summed(out):
                         continue
                     if site is None:
-                        w(f"unstage(dO, all_dO, b, n0, rows, t0, t1, cols, 0, left, length, m_all, lanes, {kernel.skewed})")
+                        geometry = f"b, n0, rows, t0, t1, cols, 0, left, length, m_all, lanes, {kernel.skewed}, fresh"
+                        w(f"unstage(dO, all_dO, {geometry})")
                     else:
                         i = out[2:]
                         at = f"{site.at[0]}, {moved('left', site.at[1])}"
                         place = f"{at}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
-                        w(f"unstage({out}, all_{out}, b, n0, rows, t0, t1, cols, {place}, lanes, {kernel.skewed})")
+                        geometry = f"b, n0, rows, t0, t1, cols, {place}, lanes, {kernel.skewed}, fresh"
+                        w(f"unstage({out}, all_{out}, {geometry})")
                 w(f"publish(done, b, slot, {'cols - t0' if kernel.skewed else 'cols'})")
             for out in outs:
                 if kernel.summed(out):

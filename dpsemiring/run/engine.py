@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -61,19 +62,21 @@ class Engine(Protocol):
         """
 
 
-def empty_sites(recurrence: Recurrence, problem: Problem, wanted: Wanted, real: np.dtype) -> dict[int, np.ndarray]:
-    """Zeros for what flows to the wanted sites: one array for all sites of a plane, in the kind of the cost; for
-    parameters one for each site, in float64."""
+def empty_sites(
+    recurrence: Recurrence, problem: Problem, wanted: Wanted, real: np.dtype, make: Callable[..., np.ndarray] = np.zeros
+) -> dict[int, np.ndarray]:
+    """Room for what flows to the wanted sites, by default zeros: one array for all sites of a plane, in the kind of the
+    cost; for parameters one for each site, in float64."""
     planes: dict[str, np.ndarray] = {}
     out = {}
     for i in wanted.sites:
         site, shape = recurrence.sites[i], (problem.batch, *problem.sites[i].shape[1:])
         if site.role == "cost":
             if site.name not in planes:
-                planes[site.name] = np.zeros(shape, real)
+                planes[site.name] = make(shape, real)
             out[i] = planes[site.name]
         else:
-            out[i] = np.zeros(shape)
+            out[i] = make(shape, np.float64)
     return out
 
 

@@ -38,7 +38,7 @@ def outside():
 
 
 @straight
-def cell(S0, W0, W1, B0, B1, o, i, pitch):
+def cell(S0, W0, W1, B0, B1, o, i, q, pitch):
     c0 = splat(F(0.0))
     c1 = splat(F(np.inf))
     start0 = load(B0, i)
@@ -46,7 +46,7 @@ def cell(S0, W0, W1, B0, B1, o, i, pitch):
     start1 = load(B1, i)
     D0_0_1_0 = load(S0, o - 1 * pitch)
     D0_0_1_1 = load(S0, o - 1 * pitch - 1)
-    w1 = load(W1, i)
+    w1 = load(W1, q)
     D0_0_1_2 = load(S0, o - 1 * pitch - 2)
     t0 = ne(start0, c0)
     t1 = where(t0, w0, c1)
@@ -72,14 +72,14 @@ def keep(S0, o, pitch, d):
 
 @cfunc("void(CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64), int64, int64, int64, int64, int64)", **SWEEP)
 def advance_starts(S0, W0, W1, B0, B1, t0, count, rows, cols, lanes):
-    pitch = lanes + 2
+    pitch = lanes + 8
     none = outside()
     for t in range(count):
         low, high = 0, cols
         for q in range(0, lanes, V):
-            o = (t + 1) * (1 * pitch) + 2 + q
+            o = (t + 1) * (1 * pitch) + 8 + q
             i = t * lanes + q
-            d = cell(S0, W0, W1, B0, B1, o, i, pitch)
+            d = cell(S0, W0, W1, B0, B1, o, i, q, pitch)
             if low > q or high < q + V:
                 inside = lanes_between(none, low - q, high - q)
                 d = within(inside, d, none)

@@ -33,7 +33,7 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True}
 
 
 @straight
-def candidates(S0, W0, W1, B0, B1, o, i, pitch):
+def candidates(S0, W0, W1, B0, B1, o, i, q, pitch):
     c0 = F(0.0)
     c1 = F(np.inf)
     c2 = I(4)
@@ -48,7 +48,7 @@ def candidates(S0, W0, W1, B0, B1, o, i, pitch):
     start1 = peek(B1, i)
     D0_0_1_0 = peek(S0, o - 1 * pitch)
     D0_0_1_1 = peek(S0, o - 1 * pitch - 1)
-    w1 = peek(W1, i)
+    w1 = peek(W1, q)
     D0_0_1_2 = peek(S0, o - 1 * pitch - 2)
     t0 = ne(start0, c0)
     t1 = where(t0, w0, c1)
@@ -84,10 +84,10 @@ def candidates(S0, W0, W1, B0, B1, o, i, pitch):
 
 @njit(**INNER)
 def choose(S0, W0, W1, B0, B1, k, t, q, lanes):
-    pitch = lanes + 2
-    o = (t + 1) * (1 * pitch) + 2 + q
+    pitch = lanes + 8
+    o = (t + 1) * (1 * pitch) + 8 + q
     i = t * lanes + q
-    taken = candidates(S0, W0, W1, B0, B1, o, i, pitch)
+    taken = candidates(S0, W0, W1, B0, B1, o, i, q, pitch)
     if k == 0:
         return np.int64(taken[0])
     return np.int64(-1)
@@ -106,7 +106,7 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, False)
     times_all = min(span, time_count(height, cols_all, False))
-    size = (times_all + 1) * 1 * (lanes_all + 2)
+    size = (times_all + 1) * 1 * (lanes_all + 8)
     S0 = room(size, F)
     W0 = room(times_all * lanes_all, np.float64)
     W1 = room(times_all * lanes_all, np.float64)
@@ -131,8 +131,8 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span
             t0 = tile * span
             t1 = min(times, t0 + span)
             stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
-            stage(W1, a1, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
-            enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 2, 1, False)
+            stage(W1, a1, b, n0, 1, t0, t1, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
+            enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 8, 1, False)
             starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, False) or falls(0, 1, length, m_all, n0, rows, t0, t1, left, False) or not advance
             if starts:
                 mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, False)

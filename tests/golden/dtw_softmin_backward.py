@@ -31,17 +31,17 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True}
 
 
 @njit(**OPTIONS)
-def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0):
+def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0, fresh):
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, True)
     times_all = min(span, time_count(height, cols_all, True))
-    size = (times_all + 2) * 1 * (lanes_all + 1)
+    size = (times_all + 2) * 1 * (lanes_all + 16)
     S0 = room(size, F)
     W0 = room(times_all * lanes_all, np.float32)
     B0 = room(times_all * lanes_all, np.float32)
-    G1_1_0_0 = room((times_all + 2) * (lanes_all + 1), F)
-    G1_0_0_0 = room((times_all + 2) * (lanes_all + 1), F)
-    G0_1_0_0 = room((times_all + 2) * (lanes_all + 1), F)
+    G1_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
+    G1_0_0_0 = room((times_all + 2) * (lanes_all + 16), F)
+    G0_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
     A0 = zeros(times_all * lanes_all * 1, F)
     dW0 = zeros(times_all * lanes_all, F)
     for b in range(first, last):
@@ -67,7 +67,7 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
                 t0 = tile * span
                 t1 = min(times, t0 + span)
                 stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
-                enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, True)
+                enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
                 starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
                 if starts:
                     mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, True)
@@ -76,9 +76,9 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
                     call(advance, S0, W0, p_gamma, t0, t1 - t0, rows, cols, lanes)
                 if j + 1 < min(strips, j_last):
                     wait(done, b, slot + 1, known - max(0, t0 - height - 1 + shift))
-                enter_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 1, 2, times, True)
-                enter_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 1, 2, times, True)
-                enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 1, 2, times, True)
+                enter_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
+                enter_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
+                enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
                 seeded = 0
                 seeded = plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
                 if starts:
@@ -87,8 +87,8 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
                     call(retreat, S0, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
                 if seeded:
                     uproot(A0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
-                leave_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, rows, cols, lanes, 1, True)
-                leave_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, rows, cols, lanes, 1, True)
-                leave_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, rows, cols, lanes, 1, True)
-                unstage(dW0, all_dW0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True)
+                leave_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
+                leave_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
+                leave_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
+                unstage(dW0, all_dW0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True, fresh)
                 publish(done, b, slot, cols - t0)

@@ -35,7 +35,7 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, True)
     times_all = min(span, time_count(height, cols_all, True))
-    size = (times_all + 2) * 1 * (lanes_all + 1)
+    size = (times_all + 2) * 1 * (lanes_all + 16)
     S0 = room(size, F)
     W0 = room(times_all * lanes_all, np.float32)
     B0 = room(times_all * lanes_all, np.float32)
@@ -64,18 +64,18 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
                 if slot > 0:
                     wait(done, b, slot, min(known, t1 + 1 + shift))
                 stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
-                enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 1, 2, True)
+                enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
                 starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
                 if starts:
                     mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, True)
                     call(advance_starts, S0, W0, B0, p_gamma, t0, t1 - t0, rows, cols, lanes)
                 else:
                     call(advance, S0, W0, p_gamma, t0, t1 - t0, rows, cols, lanes)
-                collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, 1, 2, True)
+                collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, 16, 2, True)
                 if keep:
-                    spill(S0, L0, b, n0, rows, t0, t1, left, cols, 1, lanes, 1, 2, True)
+                    spill(S0, L0, b, n0, rows, t0, t1, left, cols, 1, lanes, 16, 2, True)
                 if t1 < times:
-                    keep_times(S0, K0, b, slot, tile, t0, t1, 1, lanes, 1, 2)
+                    keep_times(S0, K0, b, slot, tile, t0, t1, 1, lanes, 16, 2)
                 if n0 + rows < length:
-                    leave(S0, R0, b, slot, t0, t1, height, cols, 1, 1, lanes, 1, 2, True)
+                    leave(S0, R0, b, slot, t0, t1, height, cols, 1, 1, lanes, 16, 2, True)
                     publish(done, b, slot + 1, cols if t1 == times else t1 - height + 1)

@@ -18,6 +18,7 @@ from dpsemiring.lower.numba_text import advance_text, backward_text, forward_tex
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import staging
+from dpsemiring.run.cpu.memory import unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import HEIGHTS, Kept, Segment, Tiling, keep_limit, tile
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
@@ -172,11 +173,16 @@ class CpuEngine:
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
         r, p, tiling = self.recurrence, run.problem, run.kept.tiling
         plan = tiling.plan
-        sites = empty_sites(r, p, wanted, p.real)
+        fresh = _once_each(r, p, wanted)
+        sites = empty_sites(r, p, wanted, p.real, unfilled if fresh else np.zeros)
         by_strip = {i: np.zeros((p.batch, tiling.strips)) for i in wanted.sites if i in plan.item_sites}
         params = {name: np.zeros((p.batch, tiling.strips)) for name in r.semiring.trace.params} if wanted.params else {}
         shape = (p.batch, p.shape[1] + r.extra[0], p.shape[2] + r.extra[1])
-        occupancy = np.zeros(shape, p.real) if wanted.occupancy else None
+        occupancy = (unfilled if fresh else np.zeros)(shape, p.real) if wanted.occupancy else None
+        if fresh:
+            for array, extra in [*((sites[i], p.more[i]) for i in wanted.sites), (occupancy, r.extra)]:
+                if array is not None:
+                    _clear_beyond(array, p.n_len + extra[0], p.m_len + extra[1])
         kernel = self.kernel("backward", tiling, wanted)
         seeds = [np.ascontiguousarray(flows.values[c], dtype=p.real) for c in r.semiring.trace.moving]
         totals = [by_strip.get(i, sites[i]) for i in wanted.sites]
@@ -187,7 +193,7 @@ class CpuEngine:
         for segment in self._back(run):
             inputs = self._inputs(p, tiling, segment)
             progress = _progress(p.batch, segment.last - segment.first)
-            rest = [*inputs, *progress, *borders, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals]
+            rest = [*inputs, *progress, *borders, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals, fresh]
 
             def work(first, last, rest=rest):
                 kernel(first, last, *rest)
@@ -222,3 +228,19 @@ def _apart(recurrence: Recurrence, problem: Problem, wanted: Wanted) -> bool:
     """Whether strips add to different rows of every wanted site, so that threads may share an item."""
     sites = [(recurrence.sites[i], problem.sites[i]) for i in wanted.sites if recurrence.sites[i].varies]
     return all(site.at[0] == 0 and (array.shape[1] > 1 or problem.shape[1] == 1) for site, array in sites)
+
+
+def _once_each(recurrence: Recurrence, problem: Problem, wanted: Wanted) -> bool:
+    """Whether each entry of what is wanted is one cell's, so that it need not be added to."""
+    sites = [recurrence.sites[i] for i in wanted.sites]
+    alone = len({site.name for site in sites}) == len(sites)
+    whole = all(site.at == (0, 0) and site.axes == "bnm" for site in sites)
+    whole = whole and all(problem.sites[i].shape[1:] == problem.shape[1:] for i in wanted.sites)
+    return problem.window is None and alone and whole
+
+
+def _clear_beyond(array: np.ndarray, n_len: np.ndarray, m_len: np.ndarray) -> None:
+    """0 in the padding of each item."""
+    for b in np.flatnonzero((n_len < array.shape[1]) | (m_len < array.shape[2])):
+        array[b, n_len[b] :] = 0
+        array[b, :, m_len[b] :] = 0

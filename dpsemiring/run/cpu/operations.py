@@ -73,14 +73,17 @@ def lay(b, target, i, pitch, source, o, stride):
         b.store(x, line).align = width(ty) // 8
 
 
-def pick_up(b, source, i, pitch, target, o, stride):
-    """target[o + r * stride + c] += source[i + c * pitch + r], the transpose of `lay`; the target may be wider."""
-    ty = wide(source.type.pointee)
-    into = ir.VectorType(target.type.pointee, ty.count)
-    rows = _transposed(b, [_load_line(b, line) for line in _lines(b, source, i, pitch, ty)])
-    for x, line in zip(rows, _lines(b, target, o, stride, into)):
-        x = b.fpext(x, into) if into != ty else x
-        b.store(b.fadd(_load_line(b, line), x), line).align = width(into) // 8
+def _laid_back(add):
+    def build(b, source, i, pitch, target, o, stride):
+        """target[o + r * stride + c] = (or +=) source[i + c * pitch + r], the transpose of `lay`; the target may be wider."""
+        ty = wide(source.type.pointee)
+        into = ir.VectorType(target.type.pointee, ty.count)
+        rows = _transposed(b, [_load_line(b, line) for line in _lines(b, source, i, pitch, ty)])
+        for x, line in zip(rows, _lines(b, target, o, stride, into)):
+            x = b.fpext(x, into) if into != ty else x
+            b.store(b.fadd(_load_line(b, line), x) if add else x, line).align = width(into) // 8
+
+    return build
 
 
 def splat(b, x):
@@ -145,7 +148,9 @@ def _rounding(name):
 
 
 OPERATIONS = {
-    **{f.__name__: f for f in (load, store, lay, pick_up, peek, splat, lanes_between, lanes_within)},
+    **{f.__name__: f for f in (load, store, lay, peek, splat, lanes_between, lanes_within)},
+    "pick_up": _laid_back(add=True),
+    "put_down": _laid_back(add=False),
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
     **{f"f{name}": _arithmetic(name, CONTRACT) for name in ("add", "sub", "mul")},
     "div": lambda b, x, y: b.fdiv(x, y),

@@ -21,7 +21,7 @@ from numba import njit
 
 from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
 from dpsemiring.run.cpu.turns import claim, publish, wait  # noqa: F401 (and these)
-from dpsemiring.run.cpu.vector import lay, pick_up
+from dpsemiring.run.cpu.vector import lay, pick_up, put_down
 
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 
@@ -81,10 +81,14 @@ def _fill(buffer, at, time, row, by_m, at_m, first, stop, outside, begin, end):
 
 
 @njit(**_options)
-def _add(buffer, at, time, row, by_m, at_m, begin, end):
-    """row[m + at_m] += buffer[at + m * time] for begin <= m < end."""
-    for m in range(begin, end):
-        row[(m + at_m) * by_m] += buffer[at + m * time]
+def _add(buffer, at, time, row, by_m, at_m, begin, end, fresh):
+    """row[m + at_m] += buffer[at + m * time] for begin <= m < end; if `fresh`, it is set, not added to."""
+    if fresh:
+        for m in range(begin, end):
+            row[(m + at_m) * by_m] = buffer[at + m * time]
+    else:
+        for m in range(begin, end):
+            row[(m + at_m) * by_m] += buffer[at + m * time]
 
 
 @apart(**_options)
@@ -128,8 +132,8 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
 
 
 @apart(**_options)
-def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, lanes, skewed):
-    """Add a tile's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`."""
+def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, lanes, skewed, fresh):
+    """Add a tile's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`; if `fresh`, they are set."""
     by_n = 1 if array.shape[1] > 1 else 0
     by_m = 1 if array.shape[2] > 1 else 0
     first = max(0, -at_m)
@@ -140,7 +144,7 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
         n = n0 + l + at_n
         if not skewed:
             if 0 <= n < extent_n:
-                _add(buffer, (l - t0) * lanes, 1, array[item, n * by_n], by_m, at_m, first, stop)
+                _add(buffer, (l - t0) * lanes, 1, array[item, n * by_n], by_m, at_m, first, stop, fresh)
             l += 1
             continue
         together = vector if by_n == 1 and by_m == 1 and l + vector <= rows and n >= 0 and n + vector <= extent_n else 1
@@ -149,7 +153,10 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
         origin = (item * array.shape[1] + n) * array.shape[2] + at_m - l
         for s in range(squares):
             t = low + s * vector
-            pick_up(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] - 1)
+            if fresh:
+                put_down(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] - 1)
+            else:
+                pick_up(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] - 1)
         low, high = (low, low + squares * vector) if squares else (t1, t1)
         l += together
         if low == t0 and high == t1:
@@ -158,8 +165,8 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
         for q in range(l - together, l):
             if 0 <= n + q - l < extent_n:
                 row, at = array[item, (n + q - l) * by_n], q + (q - t0) * lanes
-                _add(buffer, at, lanes, row, by_m, at_m, max(first, t0 - q), min(stop, low - q))
-                _add(buffer, at, lanes, row, by_m, at_m, max(first, high - q), min(stop, t1 - q))
+                _add(buffer, at, lanes, row, by_m, at_m, max(first, t0 - q), min(stop, low - q), fresh)
+                _add(buffer, at, lanes, row, by_m, at_m, max(first, high - q), min(stop, t1 - q), fresh)
 
 
 @njit(**_options)

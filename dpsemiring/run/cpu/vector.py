@@ -21,7 +21,7 @@ from dpsemiring.run.cpu.calls import named
 from dpsemiring.run.cpu.lanes import llvm_type, numba_type
 from dpsemiring.run.cpu.operations import OPERATIONS
 
-__all__ = ["lanes_between", "lanes_within", "lay", "pick_up", "straight", "within"]
+__all__ = ["lanes_between", "lanes_within", "lay", "pick_up", "put_down", "straight", "within"]
 
 
 class Traced:
@@ -149,3 +149,9 @@ def lay(target, i, pitch, source, o, stride):
 def pick_up(source, i, pitch, target, o, stride):
     """target[o + r * stride + c] += source[i + c * pitch + r], the transpose of `lay`."""
     pick_up(source, i, pitch, target, o, stride)
+
+
+@straight
+def put_down(source, i, pitch, target, o, stride):
+    """target[o + r * stride + c] = source[i + c * pitch + r]."""
+    put_down(source, i, pitch, target, o, stride)
