@@ -52,6 +52,13 @@ SCALAR_OPS = {
     "mantissa": ((REAL,), REAL),
     "exponent": ((REAL,), INT),
     "ldexp": ((REAL, INT), REAL),
+    "fma": ((REAL, REAL, REAL), REAL),
+    "tail": ((REAL,), REAL),
+    "exp2_fraction": ((REAL,), REAL),
+    "exp2_below": ((INT, INT), REAL),
+    "power_of_two": ((INT,), REAL),
+    "binade": ((REAL,), INT),
+    "nearest": ((REAL,), INT),
     "real": ((INT,), REAL),
     "integer": ((REAL,), INT),
     "spread": ((REAL, REAL), REAL),
@@ -298,7 +305,7 @@ def _axis(op, args):
 
 
 def _simplify(op, args):
-    if args and all(a.op == "const" for a in args) and op in SCALAR_OPS and op not in ("stop", "envelope"):
+    if args and all(a.op == "const" for a in args) and op in SCALAR_OPS and op not in ("stop", "envelope", "tail"):
         kinds, result = SCALAR_OPS[op]
         kind = next(a.kind for a, k in zip(args, kinds) if k == "num") if result == "num" else result
         with np.errstate(all="ignore"):

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+_LEAST = -1023  # below the exponents of normal numbers
+
+
+def _power_of_two(e):
+    return np.ldexp(1.0, np.asarray(e).astype(np.int32))
+
+
 SCALAR = {
     "add": np.add,
     "sub": np.subtract,
@@ -31,6 +38,13 @@ SCALAR = {
     "mantissa": lambda x: np.frexp(x)[0],
     "exponent": lambda x: np.frexp(x)[1],
     "ldexp": lambda m, e: np.ldexp(m, np.clip(e, -(2**30), 2**30).astype(np.int32)),
+    "fma": lambda a, b, c: a * b + c,
+    "tail": lambda x: np.zeros(np.shape(x)),
+    "exp2_fraction": np.exp2,
+    "exp2_below": lambda e, most: _power_of_two(np.maximum(np.subtract(e, most), _LEAST)) * (np.subtract(e, most) > _LEAST),
+    "power_of_two": lambda e: _power_of_two(e),
+    "binade": lambda x: np.where(np.not_equal(x, 0.0), np.frexp(x)[1] - 1, _LEAST),
+    "nearest": lambda x: np.rint(x).astype(np.int64),
     "real": lambda e: np.asarray(e, np.float64),
     "integer": lambda x: np.asarray(x).astype(np.int64),
     "spread": lambda x, terms: np.broadcast_to(x, np.broadcast_shapes(np.shape(x), np.shape(terms))),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dpsemiring.algebra.expr import make
 
 __all__ = [
-    "abs", "absolute", "cumsum", "envelope", "equal", "exp", "exp2", "floor", "frexp", "integer", "ldexp", "log",
-    "log2", "max", "maximum", "min", "minimum", "not_equal", "real", "rint", "simplex", "sort", "sqrt",
-    "stop_gradient", "sum", "where",
+    "abs", "absolute", "binade", "cumsum", "envelope", "equal", "exp", "exp2", "exp2_below", "exp2_fraction", "floor", "fma",
+    "frexp", "integer", "ldexp", "log", "log2", "max", "maximum", "min", "minimum", "nearest", "not_equal", "power_of_two",
+    "real", "rint", "simplex", "sort", "sqrt", "stop_gradient", "sum", "tail", "where",
 ]  # fmt: skip
 
 
@@ -80,6 +80,46 @@ def frexp(x):
 def ldexp(mantissa, exponent):
     """mantissa * 2**exponent; the exponent is an integer."""
     return make("ldexp", mantissa, exponent)
+
+
+def fma(a, b, c):
+    """a * b + c, rounded once."""
+    return make("fma", a, b, c)
+
+
+def tail(x):
+    """What is lost where x, a number that all cells of an item share, is rounded to the kind of the cost.
+
+    Such numbers are computed in float64. For float32 costs ``fma(w, tail(x), fma(w, x, -whole))`` knows x to some 48 bits; in
+    float64, and in NumPy, the tail is 0. It is constant under differentiation: x takes the whole derivative.
+    """
+    return make("tail", x)
+
+
+def exp2_fraction(x):
+    """2 to the x for ``|x| <= 1/2``, a little beyond included; without the edges that `exp2` minds."""
+    return make("exp2_fraction", x)
+
+
+def exp2_below(exponent, most):
+    """``2**(exponent - most)`` for integers, the first no greater than the second or little; exactly 0 where that is below the
+    normal numbers."""
+    return make("exp2_below", exponent, most)
+
+
+def nearest(x):
+    """The nearest whole number as an integer; x must fit one. Constant under differentiation."""
+    return make("nearest", x)
+
+
+def power_of_two(exponent):
+    """2 to an integer within the range of normal numbers."""
+    return make("power_of_two", exponent)
+
+
+def binade(x):
+    """The integer ``floor(log2(x))`` of x > 0; of 0 the one below all others, so that ``0 * power_of_two(-binade(0))`` is 0."""
+    return make("binade", x)
 
 
 def simplex(x):

@@ -2,6 +2,7 @@
 
 A range is a set of classes, as bits: -inf, negative, 0, positive, +inf, NaN; true, false for conditions.
 Every rule here may say too much, never too little; rounding to 0 counts, overflow of finite numbers does not.
+An integer has no infinity: one beyond `FAR` stands for it, since adding what is finite does not bring it back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ FINITE = NEG | ZERO | POS
 NUMBER = NEG_INF | FINITE | POS_INF
 ANYTHING = NUMBER | NAN
 EITHER = TRUE | FALSE
+FAR = 2**29
 _ORDER = (NEG_INF, NEG, ZERO, POS, POS_INF)
 _FLIP = {NEG_INF: POS_INF, NEG: POS, ZERO: ZERO, POS: NEG, POS_INF: NEG_INF, NAN: NAN}
 
@@ -23,6 +25,8 @@ def of_value(x) -> int:
     """The class of a known number."""
     if isinstance(x, bool):
         return TRUE if x else FALSE
+    if isinstance(x, int) and abs(x) >= FAR:
+        return POS_INF if x > 0 else NEG_INF
     if math.isnan(x):
         return NAN
     if math.isinf(x):
@@ -112,9 +116,18 @@ _SCALAR = {
     "exp": _each(lambda a: {NEG_INF: ZERO, NEG: POS | ZERO, ZERO: POS, POS: POS, POS_INF: POS_INF}[a]),
     "log": _each(lambda a: {ZERO: NEG_INF, POS: FINITE, POS_INF: POS_INF}.get(a, NAN)),
     "sqrt": _each(lambda a: a if a in (ZERO, POS, POS_INF) else NAN),
+    "rint": lambda a: a | (ZERO if a & (NEG | POS) else 0),
+    "floor": lambda a: a | (ZERO if a & POS else 0),
     "mantissa": lambda a: a,
+    "fma": lambda a, b, c: _each(_add)(_each(_mul)(a, b), c),
+    "tail": lambda a: FINITE,
+    "exp2_fraction": lambda a: POS if not a & ~FINITE else ANYTHING,
+    "exp2_below": lambda e, most: POS | ZERO,
+    "power_of_two": lambda e: POS | ZERO,
+    "binade": lambda a: FINITE,
+    "nearest": lambda a: NUMBER if a & ~FINITE else FINITE,
     "ldexp": lambda m, e: m | (ZERO if m & (NEG | POS) else 0),
-    "real": lambda a: a,
+    "real": lambda a: a | FINITE if a & ~FINITE else a,
     "integer": lambda a: FINITE,
     "exponent": lambda a: FINITE,
     "spread": lambda a, terms: a,

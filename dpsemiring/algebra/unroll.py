@@ -65,7 +65,7 @@ def _reduce(node, xs, live, facts, absent):
         neutral = _INT_LIMIT if neutral > 0 else -_INT_LIMIT
     if x.axis == "sorted":
         live = _present_when_sorted(live)
-    if x.axis == "sorted" or x.kind == INT or ranges.range_of(x, facts, absent) != wanted:
+    if x.axis == "sorted" or ranges.range_of(x, facts, absent) != wanted:
         xs = [make("where", a, v, const(neutral, x.kind)) for a, v in zip(live, xs)]
     if node.op == "threshold":
         return _threshold(xs)

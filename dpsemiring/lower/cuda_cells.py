@@ -16,6 +16,7 @@ from dpsemiring.lower.plan import Wanted
 from dpsemiring.lower.text import Code, Writer, moved
 
 TYPES = {REAL: "F", INT: "I", BOOL: "bool"}
+_DOUBLE = TYPES | {REAL: "double"}
 
 # an operation's text over its arguments; {f} is "f" in float32
 _OPERATIONS = {
@@ -25,8 +26,12 @@ _OPERATIONS = {
     "and": "{0} && {1}", "or": "{0} || {1}", "not": "!{0}", "abs": "{0} < 0 ? -{0} : {0}",
     "exp": "exp{f}({0})", "log": "log{f}({0})", "exp2": "exp2{f}({0})", "log2": "log2{f}({0})", "sqrt": "sqrt{f}({0})",
     "floor": "floor{f}({0})", "rint": "rint{f}({0})", "real": "F({0})", "integer": "integer({0})",
-    "mantissa": "mantissa({0})", "exponent": "exponent({0})", "ldexp": "scale({0}, {1})",
+    "mantissa": "mantissa({0})", "exponent": "exponent({0})", "ldexp": "scale({0}, {1})", "tail": "0", "binade": "binade({0})",
+    "fma": "fma{f}({0}, {1}, {2})", "exp2_fraction": "exp2{f}({0})", "exp2_below": "exp2_below({0}, {1})",
+    "nearest": "I(rint{f}({0}))", "power_of_two": "power_of_two({0})",
 }  # fmt: skip
+# the same in the code that all cells of an item share, which is in float64
+_SHARED = {"tail": "{0} - double(F({0}))"}
 # the same never contracted into multiply-adds; {d} is "f" or "d"
 _ROUNDED = {"add": "__{d}add_rn({0}, {1})", "sub": "__{d}sub_rn({0}, {1})", "mul": "__{d}mul_rn({0}, {1})"}
 
@@ -65,9 +70,11 @@ class Sweeps(Kernel):
             return f"{value!r}f"
         return repr(value)
 
-    def constant(self, node: Node) -> str:
+    def constant(self, node: Node, shared: bool = False) -> str:
         if node.kind != REAL:
             return str(node.payload[0]).lower()
+        if shared and math.isfinite(node.payload[0]):
+            return repr(node.payload[0])
         return "NAN_" if math.isnan(node.payload[0]) else self.number(node.payload[0])
 
     def operation(self, op: str, kind: str, args: tuple[str, ...]) -> str:
@@ -80,6 +87,16 @@ class Sweeps(Kernel):
     def statements(self, statements) -> None:
         for s in statements:
             self.w(f"const {TYPES[s.kind]} {s.name} = {self.operation(s.op, s.kind, s.args)};")
+
+    def shared(self, code: Code) -> None:
+        """What all cells of an item share: in float64, and then as cells take it."""
+        for s in code.shared:
+            exact = self.plan.exact and s.kind == REAL
+            text = _SHARED.get(s.op) or (_ROUNDED if exact and s.op in _ROUNDED else _OPERATIONS)[s.op]
+            self.w(f"const {_DOUBLE[s.kind]} {s.name} = {text.format(*s.args, f='', d='d')};")
+        for name, narrow in code.spread.items():
+            kind = TYPES[code.shared_kinds.get(name, REAL)]
+            self.w(f"const {kind} {narrow} = {kind}({name});")
 
     def loads(self, code: Code, cell: Cell) -> None:
         """Fetch the leaves that a cell uses."""
@@ -109,7 +126,12 @@ class Sweeps(Kernel):
     def parameters(self) -> list[str]:
         """What every sweep is given first."""
         values = [f"const Values<{t}> S{c}" for c, t in enumerate(self.types)]
-        return ["const Strip z", *values, *(f"const Site {name}" for name in self.W), *(f"const F {name}" for name in self.U)]
+        return [
+            "const Strip z",
+            *values,
+            *(f"const Site {name}" for name in self.W),
+            *(f"const double {name}" for name in self.U),
+        ]
 
     def arguments(self) -> list[str]:
         return ["z", *self.S, *self.W, *self.U]
@@ -128,7 +150,7 @@ class Sweeps(Kernel):
         code, w = self.code(cell), self.w
         w("")
         with w.block(f"__device__ void {variant('advance', starts)}({', '.join(self.parameters())})"):
-            self.statements(code.shared)
+            self.shared(code)
             with w.block("for (i64 t = 0; t < z.times(); t++)"):
                 with self.lanes():
                     self.loads(code, cell)
@@ -150,7 +172,7 @@ class Sweeps(Kernel):
         parameters += [f"{self.kind_of(out)}{'&' if self.summed(out) else '*'} {out}" for out in self.outputs(wanted)]
         w("")
         with w.block(f"__device__ void {variant('retreat', starts)}({', '.join(parameters)})"):
-            self.statements(code.shared)
+            self.shared(code)
             with w.block("for (i64 t = z.times() - 1; t >= 0; t--)"):
                 w(*(f"double row_{out} = 0;" for out in rows))
                 with self.lanes():
@@ -203,7 +225,7 @@ class Sweeps(Kernel):
         w("", "// The arc, counted within its state, along which the best path came into state k of a cell; -1 for none.")
         with w.block(f"__device__ I choose({', '.join(self.parameters())}, i64 l, i64 m, i64 k)"):
             w("const i64 n = z.n0 + l;")
-            self.statements(code.shared)
+            self.shared(code)
             self.loads(code, cell)
             self.statements(code.cell)
             for k, root in cell.choices.items():

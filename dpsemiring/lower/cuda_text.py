@@ -110,7 +110,7 @@ class _Drivers(Sweeps):
         for i in self.plan.cell_sites:
             args += [("const F*", f"a{i}")] + [("i64", f"a{i}_{x}") for x in ("b", "n", "m", "more_n", "more_m")]
         for name in self.U:
-            args += [("const F*", f"all_{name}"), ("i64", f"own_{name}")]
+            args += [("const double*", f"all_{name}"), ("i64", f"own_{name}")]
         args += [(f"{borders}{t}*", f"R{c}") for c, t in enumerate(self.types)]
         args += [(f"{t}*", f"all_S{c}", ("grid", "room", self.states)) for c, t in enumerate(self.types)]
         return [Argument(*a) for a in args]
@@ -140,7 +140,7 @@ class _Drivers(Sweeps):
             extents = f"n_len[b] + a{i}_more_n, m_len[b] + a{i}_more_m"
             self.w(f"const Site W{i} = {{a{i} + b * a{i}_b, a{i}_n, a{i}_m, {extents}}};")
         for name in self.U:
-            self.w(f"const F {name} = all_{name}[b * own_{name}];")
+            self.w(f"const double {name} = all_{name}[b * own_{name}];")
 
     def ends_of_item(self) -> None:
         self.w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")

@@ -46,6 +46,11 @@ class Sweeps(Kernel):
         text = literal(node, "np.inf", "np.nan")
         return f"{'I' if node.kind == INT else 'F'}({text})"
 
+    @staticmethod
+    def wide(node) -> str:
+        """A real constant of the shared code."""
+        return f"np.float64({literal(node, 'np.inf', 'np.nan')})"
+
     def straight(self, name: str, args: Iterable[str]) -> Writer:
         """The head of a function that to Numba is one call, however long it is."""
         self.w("", "", "@straight")
@@ -60,24 +65,29 @@ class Sweeps(Kernel):
         """The arguments of a sweep: arrays by name, the item's numbers, the window's bounds, integers."""
         whole = {f"S{c}" for c, kind in enumerate(self.plan.kinds) if kind == INT}
         found = {name: f"CPointer({INTEGER[self.plan.real] if name in whole else self.plan.real})" for name in arrays}
-        found |= dict.fromkeys(self.U, self.plan.real) | dict.fromkeys(self.bounds, "CPointer(int32)")
+        found |= dict.fromkeys(self.U, "float64") | dict.fromkeys(self.bounds, "CPointer(int32)")
         return found | dict.fromkeys(integers, "int64")
 
     def common(self, code: Code) -> None:
-        """The numbers that every cell of an item shares, computed once, in every lane."""
+        """The numbers that every cell of an item shares, computed once in float64, then in every lane."""
         if code.spread:
             with self.straight("common", self.U):
                 self.shared(code)
-                self.w(f"return {bundle(f'splat({x})' for x in code.spread)}")
+                self.w(f"return {bundle(f'splat({self.narrowed(code, x)})' for x in code.spread)}")
+
+    def narrowed(self, code: Code, name: str) -> str:
+        """A shared number in the kind that cells compute with."""
+        return f"cast({name}, {'I' if code.shared_kinds.get(name) == INT else 'F'}(0))"
 
     def shared(self, code: Code) -> None:
         used = {x for s in code.shared for x in s.args} | set(code.spread)
         for name, node in code.constants.items():
             assert node.kind != BOOL, "conditions fold to nothing when constant"
             if (k := name.replace("c", "k", 1)) in used:
-                self.w(f"{k} = {self.value(node)}")
+                self.w(f"{k} = {literal(node, 'np.inf', 'np.nan') if node.kind == INT else self.wide(node)}")
         for s in code.shared:
-            self.w(f"{s.name} = {self.op(s.op)}({', '.join(s.args)})")
+            args = [*s.args, "F(0)"] if s.op == "tail" else s.args
+            self.w(f"{s.name} = {self.op(s.op)}({', '.join(args)})")
 
     def begin_cell(self, code: Code) -> None:
         """What a cell knows beforehand, in every lane: shared numbers and constants."""
@@ -89,7 +99,7 @@ class Sweeps(Kernel):
     def begin_scalar_cell(self, code: Code) -> None:
         self.shared(code)
         for name, wide in code.spread.items():
-            self.w(f"{wide} = {name}")
+            self.w(f"{wide} = {self.narrowed(code, name)}")
         for name, node in code.constants.items():
             self.w(f"{name} = {self.value(node)}")
 

@@ -25,8 +25,9 @@ class Code:
 
     `shared` statements depend only on constants and numbers that every cell of an item shares; they run once.
     `cell` statements run for each cell. `used` are the leaves met, `constants` the constants that cells use, and
-    `spread` the shared values that they use: a vector target must put these in every lane. A scalar target passes
-    `constant`, which writes one in place; then these two stay empty.
+    `spread` the shared values that they use, under another name: shared values are float64, a cell's may be float32, and a
+    vector target must put them in every lane. A scalar target passes `constant`, which writes one in place (told
+    whether among the shared ones); then `constants` stays empty.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Code:
         roots: list[Node],
         leaf: Callable[[Node], str],
         is_shared: Callable[[Node], bool],
-        constant: Callable[[Node], str] | None = None,
+        constant: Callable[[Node, bool], str] | None = None,
     ):
         self._in_place = constant
         self.shared: list[Statement] = []
@@ -47,6 +48,11 @@ class Code:
         for node in postorder(roots):
             self._visit(node, leaf, is_shared)
         self.roots = {id(r): self._in_cell(r) for r in roots}
+
+    @property
+    def shared_kinds(self) -> dict[str, str]:
+        """The kind of each shared value that a statement computes; leaves are real."""
+        return {s.name: s.kind for s in self.shared}
 
     def __getitem__(self, root: Node) -> str:
         """The name of a root's value in a cell."""
@@ -77,7 +83,7 @@ class Code:
 
     def _constant(self, node, cell=True):
         if self._in_place:
-            return self._in_place(node)
+            return self._in_place(node, not cell)
         for name, known in self.constants.items():
             if known is node:
                 return name if cell else name.replace("c", "k", 1)
@@ -92,7 +98,7 @@ class Code:
         if node.op == "const":
             return self._constant(node)
         name = self._names[id(node)]
-        if not self._shared[id(node)] or self._in_place:
+        if not self._shared[id(node)]:
             return name
         return self.spread.setdefault(name, f"{name}_")
 

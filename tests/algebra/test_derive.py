@@ -34,6 +34,11 @@ SCALARS = {
     "ldexp": lambda: ops.ldexp(A * B, ops.frexp(B * 9.0)[1]),
     "floor": lambda: A * ops.floor(B * 5.3),
     "rint": lambda: A * ops.rint(B * 5.3),
+    "fma": lambda: ops.fma(A, B, A * B * B),
+    "tail": lambda: ops.fma(A, ops.tail(B), A * B),
+    "exp2_fraction": lambda: ops.exp2_fraction(A * B),
+    "exp2_below": lambda: A * ops.exp2_below(ops.binade(B), ops.binade(A * 9.0)),
+    "power_of_two": lambda: B * ops.power_of_two(-ops.binade(A * B)),
     "real": lambda: A * ops.real(ops.frexp(B * 9.0)[1]),
 }
 AXES = {
@@ -84,7 +89,7 @@ def test_no_rule_is_left_out():
     tried = {node.op for make_graph in [*SCALARS.values(), *AXES.values()] for node in expr.postorder([make_graph()])}
     assert set(derive.RULES) - tried <= {"stop", "envelope"}
     without = set(numeric.SCALAR) | set(numeric.AXIS) | set(expr.REDUCTIONS)
-    conditions = {"lt", "le", "eq", "ne", "and", "or", "not", "first", "exponent", "integer"}
+    conditions = {"lt", "le", "eq", "ne", "and", "or", "not", "first", "exponent", "integer", "binade", "nearest"}
     assert not without - set(derive.RULES) - conditions
 
 

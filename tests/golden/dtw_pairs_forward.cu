@@ -27,8 +27,9 @@ constexpr int STATES = 1;
 
 // ... cuda_strip.cuh ...
 
-__device__ void advance_starts(const Strip z, const Values<F> S0, const Values<I> S1, const Site W0, const F p_gamma) {
-    const F u0 = 1.0 / p_gamma;
+__device__ void advance_starts(const Strip z, const Values<F> S0, const Values<I> S1, const Site W0, const double p_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F u0_ = F(u0);
     for (i64 t = 0; t < z.times(); t++) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -45,7 +46,7 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Values<I
             const bool t1 = w0 != INF;
             const bool t2 = t0 && t1;
             const F t3 = w0 * -1.4426950408889634;
-            const F t4 = t3 * u0;
+            const F t4 = t3 * u0_;
             const F t5 = rint(t4);
             const F t6 = t4 - t5;
             const F t7 = exp2(t6);
@@ -133,8 +134,9 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Values<I
     }
 }
 
-__device__ void advance(const Strip z, const Values<F> S0, const Values<I> S1, const Site W0, const F p_gamma) {
-    const F u0 = 1.0 / p_gamma;
+__device__ void advance(const Strip z, const Values<F> S0, const Values<I> S1, const Site W0, const double p_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F u0_ = F(u0);
     for (i64 t = 0; t < z.times(); t++) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -152,7 +154,7 @@ __device__ void advance(const Strip z, const Values<F> S0, const Values<I> S1, c
             const bool t3 = t1 || t2;
             const bool t4 = t0 && t3;
             const F t5 = w0 * -1.4426950408889634;
-            const F t6 = t5 * u0;
+            const F t6 = t5 * u0_;
             const F t7 = rint(t6);
             const F t8 = t6 - t7;
             const F t9 = exp2(t8);
@@ -227,7 +229,7 @@ __device__ void advance(const Strip z, const Values<F> S0, const Values<I> S1, c
 
 extern "C" __global__ void forward(
     i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
-    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma,
+    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const double* all_p_gamma, i64 own_p_gamma,
     F* R0, I* R1, F* all_S0, I* all_S1, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, F* D0,
     I* D1, F* L0, I* L1, i64 lattice_each
 ) {
@@ -236,7 +238,7 @@ extern "C" __global__ void forward(
         if (skip[b]) continue;
         const i64 length = n_len[b], cols = m_len[b];
         const Site W0 = {a0 + b * a0_b, a0_n, a0_m, n_len[b] + a0_more_n, m_len[b] + a0_more_m};
-        const F p_gamma = all_p_gamma[b * own_p_gamma];
+        const double p_gamma = all_p_gamma[b * own_p_gamma];
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
         i64 e = 0;
         for (i64 j = 0; j * HEIGHT < length; j++) {

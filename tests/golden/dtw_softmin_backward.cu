@@ -27,8 +27,10 @@ constexpr int STATES = 1;
 
 // ... cuda_strip.cuh ...
 
-__device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0, const F p_gamma) {
-    const F u0 = 1.0f / p_gamma;
+__device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0, const double p_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F u0_ = F(u0);
+    const F p_gamma_ = F(p_gamma);
     for (i64 t = 0; t < z.times(); t++) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -54,22 +56,22 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0,
             const F t13 = t6 < t12 ? t6 : t12;
             const F t14 = t9 < t13 ? t9 : t13;
             const F t15 = t14 - t1;
-            const F t16 = t15 * u0;
+            const F t16 = t15 * u0_;
             const F t17 = expf(t16);
             const F t18 = t14 - t3;
-            const F t19 = t18 * u0;
+            const F t19 = t18 * u0_;
             const F t20 = expf(t19);
             const F t21 = t17 + t20;
             const F t22 = t14 - t6;
-            const F t23 = t22 * u0;
+            const F t23 = t22 * u0_;
             const F t24 = expf(t23);
             const F t25 = t21 + t24;
             const F t26 = t14 - t9;
-            const F t27 = t26 * u0;
+            const F t27 = t26 * u0_;
             const F t28 = expf(t27);
             const F t29 = t25 + t28;
             const F t30 = logf(t29);
-            const F t31 = p_gamma * t30;
+            const F t31 = p_gamma_ * t30;
             const F t32 = t14 - t31;
             const F t33 = t11 ? t32 : INF;
             S0.put(z, l, m, 0, t33);
@@ -78,8 +80,10 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0,
     }
 }
 
-__device__ void advance(const Strip z, const Values<F> S0, const Site W0, const F p_gamma) {
-    const F u0 = 1.0f / p_gamma;
+__device__ void advance(const Strip z, const Values<F> S0, const Site W0, const double p_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F u0_ = F(u0);
+    const F p_gamma_ = F(p_gamma);
     for (i64 t = 0; t < z.times(); t++) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -99,18 +103,18 @@ __device__ void advance(const Strip z, const Values<F> S0, const Site W0, const 
             const F t8 = t2 < t0 ? t2 : t0;
             const F t9 = t5 < t8 ? t5 : t8;
             const F t10 = t9 - t0;
-            const F t11 = t10 * u0;
+            const F t11 = t10 * u0_;
             const F t12 = expf(t11);
             const F t13 = t9 - t2;
-            const F t14 = t13 * u0;
+            const F t14 = t13 * u0_;
             const F t15 = expf(t14);
             const F t16 = t12 + t15;
             const F t17 = t9 - t5;
-            const F t18 = t17 * u0;
+            const F t18 = t17 * u0_;
             const F t19 = expf(t18);
             const F t20 = t16 + t19;
             const F t21 = logf(t20);
-            const F t22 = p_gamma * t21;
+            const F t22 = p_gamma_ * t21;
             const F t23 = t9 - t22;
             const F t24 = t7 ? t23 : INF;
             S0.put(z, l, m, 0, t24);
@@ -119,8 +123,10 @@ __device__ void advance(const Strip z, const Values<F> S0, const Site W0, const 
     }
 }
 
-__device__ void retreat_starts(const Strip z, const Values<F> S0, const Site W0, const F p_gamma, const Flow G1_1_0_0, const Flow G1_0_0_0, const Flow G0_1_0_0, bool seeded, const F* A0, F* dW0, double& dp_gamma) {
-    const F u0 = 1.0f / p_gamma;
+__device__ void retreat_starts(const Strip z, const Values<F> S0, const Site W0, const double p_gamma, const Flow G1_1_0_0, const Flow G1_0_0_0, const Flow G0_1_0_0, bool seeded, const F* A0, F* dW0, double& dp_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F p_gamma_ = F(p_gamma);
+    const F u0_ = F(u0);
     for (i64 t = z.times() - 1; t >= 0; t--) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -137,7 +143,7 @@ __device__ void retreat_starts(const Strip z, const Values<F> S0, const Site W0,
             const F t0 = D0_0_1_1 + w0;
             const bool t1 = t0 != INF;
             const F t2 = -E0_0;
-            const F t3 = t2 * p_gamma;
+            const F t3 = t2 * p_gamma_;
             const bool t4 = start0 != 0.0f;
             const F t5 = t4 ? w0 : INF;
             const F t6 = t0 < t5 ? t0 : t5;
@@ -146,38 +152,38 @@ __device__ void retreat_starts(const Strip z, const Values<F> S0, const Site W0,
             const F t9 = D0_0_0_1 + w0;
             const F t10 = t9 < t8 ? t9 : t8;
             const F t11 = t10 - t5;
-            const F t12 = t11 * u0;
+            const F t12 = t11 * u0_;
             const F t13 = expf(t12);
             const F t14 = t10 - t0;
-            const F t15 = t14 * u0;
+            const F t15 = t14 * u0_;
             const F t16 = expf(t15);
             const F t17 = t13 + t16;
             const F t18 = t10 - t7;
-            const F t19 = t18 * u0;
+            const F t19 = t18 * u0_;
             const F t20 = expf(t19);
             const F t21 = t17 + t20;
             const F t22 = t10 - t9;
-            const F t23 = t22 * u0;
+            const F t23 = t22 * u0_;
             const F t24 = expf(t23);
             const F t25 = t21 + t24;
             const F t26 = t3 / t25;
             const F t27 = t26 * t16;
-            const F t28 = t27 * u0;
+            const F t28 = t27 * u0_;
             const F t29 = -t28;
             const F t30 = t1 ? t29 : 0.0f;
             const bool t31 = t7 != INF;
             const F t32 = t26 * t20;
-            const F t33 = t32 * u0;
+            const F t33 = t32 * u0_;
             const F t34 = -t33;
             const F t35 = t31 ? t34 : 0.0f;
             const bool t36 = t9 != INF;
             const F t37 = t26 * t24;
-            const F t38 = t37 * u0;
+            const F t38 = t37 * u0_;
             const F t39 = -t38;
             const F t40 = t36 ? t39 : 0.0f;
             const bool t41 = t5 != INF;
             const F t42 = t26 * t13;
-            const F t43 = t42 * u0;
+            const F t43 = t42 * u0_;
             const F t44 = -t43;
             const F t45 = t41 ? t44 : 0.0f;
             const F t46 = t30 + t45;
@@ -190,21 +196,21 @@ __device__ void retreat_starts(const Strip z, const Values<F> S0, const Site W0,
             const F t53 = t2 * t52;
             const F t54 = t42 * t12;
             const F t55 = -t54;
-            const F t56 = t55 * u0;
+            const F t56 = t55 * u0_;
             const F t57 = t41 ? t56 : 0.0f;
             const F t58 = t27 * t15;
             const F t59 = -t58;
-            const F t60 = t59 * u0;
+            const F t60 = t59 * u0_;
             const F t61 = t1 ? t60 : 0.0f;
             const F t62 = t57 + t61;
             const F t63 = t32 * t19;
             const F t64 = -t63;
-            const F t65 = t64 * u0;
+            const F t65 = t64 * u0_;
             const F t66 = t31 ? t65 : 0.0f;
             const F t67 = t62 + t66;
             const F t68 = t37 * t23;
             const F t69 = -t68;
-            const F t70 = t69 * u0;
+            const F t70 = t69 * u0_;
             const F t71 = t36 ? t70 : 0.0f;
             const F t72 = t67 + t71;
             const F t73 = t53 + t72;
@@ -219,8 +225,10 @@ __device__ void retreat_starts(const Strip z, const Values<F> S0, const Site W0,
     }
 }
 
-__device__ void retreat(const Strip z, const Values<F> S0, const Site W0, const F p_gamma, const Flow G1_1_0_0, const Flow G1_0_0_0, const Flow G0_1_0_0, bool seeded, const F* A0, F* dW0, double& dp_gamma) {
-    const F u0 = 1.0f / p_gamma;
+__device__ void retreat(const Strip z, const Values<F> S0, const Site W0, const double p_gamma, const Flow G1_1_0_0, const Flow G1_0_0_0, const Flow G0_1_0_0, bool seeded, const F* A0, F* dW0, double& dp_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F p_gamma_ = F(p_gamma);
+    const F u0_ = F(u0);
     for (i64 t = z.times() - 1; t >= 0; t--) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -236,35 +244,35 @@ __device__ void retreat(const Strip z, const Values<F> S0, const Site W0, const 
             const F t0 = D0_0_1_1 + w0;
             const bool t1 = t0 != INF;
             const F t2 = -E0_0;
-            const F t3 = t2 * p_gamma;
+            const F t3 = t2 * p_gamma_;
             const F t4 = D0_0_1_0 + w0;
             const F t5 = t4 < t0 ? t4 : t0;
             const F t6 = D0_0_0_1 + w0;
             const F t7 = t6 < t5 ? t6 : t5;
             const F t8 = t7 - t0;
-            const F t9 = t8 * u0;
+            const F t9 = t8 * u0_;
             const F t10 = expf(t9);
             const F t11 = t7 - t4;
-            const F t12 = t11 * u0;
+            const F t12 = t11 * u0_;
             const F t13 = expf(t12);
             const F t14 = t10 + t13;
             const F t15 = t7 - t6;
-            const F t16 = t15 * u0;
+            const F t16 = t15 * u0_;
             const F t17 = expf(t16);
             const F t18 = t14 + t17;
             const F t19 = t3 / t18;
             const F t20 = t19 * t10;
-            const F t21 = t20 * u0;
+            const F t21 = t20 * u0_;
             const F t22 = -t21;
             const F t23 = t1 ? t22 : 0.0f;
             const bool t24 = t4 != INF;
             const F t25 = t19 * t13;
-            const F t26 = t25 * u0;
+            const F t26 = t25 * u0_;
             const F t27 = -t26;
             const F t28 = t24 ? t27 : 0.0f;
             const bool t29 = t6 != INF;
             const F t30 = t19 * t17;
-            const F t31 = t30 * u0;
+            const F t31 = t30 * u0_;
             const F t32 = -t31;
             const F t33 = t29 ? t32 : 0.0f;
             const F t34 = t28 + t23;
@@ -275,16 +283,16 @@ __device__ void retreat(const Strip z, const Values<F> S0, const Site W0, const 
             const F t39 = t2 * t38;
             const F t40 = t20 * t9;
             const F t41 = -t40;
-            const F t42 = t41 * u0;
+            const F t42 = t41 * u0_;
             const F t43 = t1 ? t42 : 0.0f;
             const F t44 = t25 * t12;
             const F t45 = -t44;
-            const F t46 = t45 * u0;
+            const F t46 = t45 * u0_;
             const F t47 = t24 ? t46 : 0.0f;
             const F t48 = t43 + t47;
             const F t49 = t30 * t16;
             const F t50 = -t49;
-            const F t51 = t50 * u0;
+            const F t51 = t50 * u0_;
             const F t52 = t29 ? t51 : 0.0f;
             const F t53 = t48 + t52;
             const F t54 = t39 + t53;
@@ -301,7 +309,7 @@ __device__ void retreat(const Strip z, const Values<F> S0, const Site W0, const 
 
 extern "C" __global__ void backward(
     i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
-    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma,
+    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const double* all_p_gamma, i64 own_p_gamma,
     const F* R0, F* all_S0, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, const F* dA0,
     F* all_dW0, i64 dW0_b, double* all_dp_gamma, F* all_G1_1_0_0, F* all_G1_0_0_0, F* all_G0_1_0_0, F* G1_1_0_0_rows,
     F* G1_0_0_0_rows, F* G0_1_0_0_rows, F* all_A0
@@ -311,7 +319,7 @@ extern "C" __global__ void backward(
         if (skip[b]) continue;
         const i64 length = n_len[b], cols = m_len[b];
         const Site W0 = {a0 + b * a0_b, a0_n, a0_m, n_len[b] + a0_more_n, m_len[b] + a0_more_m};
-        const F p_gamma = all_p_gamma[b * own_p_gamma];
+        const double p_gamma = all_p_gamma[b * own_p_gamma];
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
         F* const A0 = all_A0 + blockIdx.x * room * STATES;
         F* const dW0 = all_dW0 + b * dW0_b;

@@ -27,8 +27,10 @@ constexpr int STATES = 1;
 
 // ... cuda_strip.cuh ...
 
-__device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0, const F p_gamma) {
-    const F u0 = 1.0f / p_gamma;
+__device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0, const double p_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F u0_ = F(u0);
+    const F p_gamma_ = F(p_gamma);
     for (i64 t = 0; t < z.times(); t++) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -54,22 +56,22 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0,
             const F t13 = t6 < t12 ? t6 : t12;
             const F t14 = t9 < t13 ? t9 : t13;
             const F t15 = t14 - t1;
-            const F t16 = t15 * u0;
+            const F t16 = t15 * u0_;
             const F t17 = expf(t16);
             const F t18 = t14 - t3;
-            const F t19 = t18 * u0;
+            const F t19 = t18 * u0_;
             const F t20 = expf(t19);
             const F t21 = t17 + t20;
             const F t22 = t14 - t6;
-            const F t23 = t22 * u0;
+            const F t23 = t22 * u0_;
             const F t24 = expf(t23);
             const F t25 = t21 + t24;
             const F t26 = t14 - t9;
-            const F t27 = t26 * u0;
+            const F t27 = t26 * u0_;
             const F t28 = expf(t27);
             const F t29 = t25 + t28;
             const F t30 = logf(t29);
-            const F t31 = p_gamma * t30;
+            const F t31 = p_gamma_ * t30;
             const F t32 = t14 - t31;
             const F t33 = t11 ? t32 : INF;
             S0.put(z, l, m, 0, t33);
@@ -78,8 +80,10 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0,
     }
 }
 
-__device__ void advance(const Strip z, const Values<F> S0, const Site W0, const F p_gamma) {
-    const F u0 = 1.0f / p_gamma;
+__device__ void advance(const Strip z, const Values<F> S0, const Site W0, const double p_gamma) {
+    const double u0 = 1.0 / p_gamma;
+    const F u0_ = F(u0);
+    const F p_gamma_ = F(p_gamma);
     for (i64 t = 0; t < z.times(); t++) {
         for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
@@ -99,18 +103,18 @@ __device__ void advance(const Strip z, const Values<F> S0, const Site W0, const 
             const F t8 = t2 < t0 ? t2 : t0;
             const F t9 = t5 < t8 ? t5 : t8;
             const F t10 = t9 - t0;
-            const F t11 = t10 * u0;
+            const F t11 = t10 * u0_;
             const F t12 = expf(t11);
             const F t13 = t9 - t2;
-            const F t14 = t13 * u0;
+            const F t14 = t13 * u0_;
             const F t15 = expf(t14);
             const F t16 = t12 + t15;
             const F t17 = t9 - t5;
-            const F t18 = t17 * u0;
+            const F t18 = t17 * u0_;
             const F t19 = expf(t18);
             const F t20 = t16 + t19;
             const F t21 = logf(t20);
-            const F t22 = p_gamma * t21;
+            const F t22 = p_gamma_ * t21;
             const F t23 = t9 - t22;
             const F t24 = t7 ? t23 : INF;
             S0.put(z, l, m, 0, t24);
@@ -121,7 +125,7 @@ __device__ void advance(const Strip z, const Values<F> S0, const Site W0, const 
 
 extern "C" __global__ void forward(
     i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
-    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* all_p_gamma, i64 own_p_gamma,
+    const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const double* all_p_gamma, i64 own_p_gamma,
     F* R0, F* all_S0, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, F* D0, F* L0,
     i64 lattice_each
 ) {
@@ -130,7 +134,7 @@ extern "C" __global__ void forward(
         if (skip[b]) continue;
         const i64 length = n_len[b], cols = m_len[b];
         const Site W0 = {a0 + b * a0_b, a0_n, a0_m, n_len[b] + a0_more_n, m_len[b] + a0_more_m};
-        const F p_gamma = all_p_gamma[b * own_p_gamma];
+        const double p_gamma = all_p_gamma[b * own_p_gamma];
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
         i64 e = 0;
         for (i64 j = 0; j * HEIGHT < length; j++) {

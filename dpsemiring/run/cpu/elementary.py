@@ -6,7 +6,7 @@ log(m) = 2 s + s^3 Q(s^2), s = (m - 1) / (m + 1), for m within sqrt(1/2) .. sqrt
 
 from __future__ import annotations
 
-from dpsemiring.run.cpu.lanes import constant, ints, overloaded, width
+from dpsemiring.run.cpu.lanes import constant, floats, ints, overloaded, width
 
 _EXP = {
     32: (1.00000001078, 0.500000001347, 0.166665051958, 0.0416664649253, 0.0083691556677, 0.00139336499963),
@@ -79,6 +79,35 @@ def exp2(b, x):
     y = clamp(b, x, low, high)
     whole = overloaded(b, "rint", ty, y)
     return _edges(b, x, _exp_from(b, x, whole, b.fmul(b.fsub(y, whole), constant(ty, _LN2))), low, high)
+
+
+def fma(b, x, y, z):
+    return overloaded(b, "fma", x.type, x, y, z)
+
+
+def exp2_fraction(b, x):
+    """2**x for |x| <= 1/2 or little more, without edges: the polynomial of exp, its coefficients scaled."""
+    coefficients = [c * _LN2 ** (j + 1) for j, c in enumerate(_EXP[width(x.type)])]
+    return _mad(b, x, _horner(b, x, coefficients), constant(x.type, 1.0))
+
+
+def power_of_two(b, e):
+    return _power_of_two(b, e, floats(e.type))
+
+
+def exp2_below(b, e, most):
+    """2**(e - most), 0 below the normal numbers: a biased exponent of 0 is the number 0."""
+    it, ty = e.type, floats(e.type)
+    w = width(ty)
+    biased = b.add(b.sub(constant(it, _BIAS[w]), most), e)
+    biased = b.select(b.icmp_signed(">", biased, constant(it, 0)), biased, constant(it, 0))
+    return b.bitcast(b.shl(biased, constant(it, _MANTISSA[w])), ty)
+
+
+def binade(b, x):
+    """The exponent of x >= 0; that of 0 is the one below all normal numbers."""
+    it, w = ints(x.type), width(x.type)
+    return b.sub(b.lshr(b.bitcast(x, it), constant(it, _MANTISSA[w])), constant(it, _BIAS[w]))
 
 
 def _log_parts(b, x):

@@ -96,8 +96,8 @@ class CpuEngine:
             args += [problem.sites[i], *problem.more[i]]
         if problem.window is not None:
             args += [*problem.window, *tiling.columns]
-        args += [problem.sites[i].reshape(-1) for i in plan.item_sites]
-        args += [problem.params[name].astype(problem.real) for name in plan.params]
+        args += [problem.sites[i].reshape(-1).astype(np.float64) for i in plan.item_sites]
+        args += [problem.params[name].astype(np.float64) for name in plan.params]
         return args + segment.borders + segment.times
 
     def _dtype(self, kind: str, real: np.dtype) -> np.dtype:

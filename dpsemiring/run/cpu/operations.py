@@ -137,6 +137,22 @@ def _neg(b, x):
     return b.neg(x) if is_int(x.type) else b.fneg(x)
 
 
+def _cast(b, x, like):
+    """A number in the kind of another: shared numbers are float64, cells may be float32."""
+    if x.type == like.type:
+        return x
+    if is_int(x.type):
+        return b.trunc(x, like.type) if width(x.type) > width(like.type) else b.sext(x, like.type)
+    return b.fptrunc(x, like.type) if width(x.type) > width(like.type) else b.fpext(x, like.type)
+
+
+def _tail(b, x, like=None):
+    """What is lost where x is brought into the kind of another number."""
+    if like is None or x.type == like.type:
+        return constant(x.type, 0.0)
+    return b.fsub(x, b.fpext(b.fptrunc(x, like.type), x.type))
+
+
 def _absolute(b, x):
     if is_int(x.type):
         return b.select(b.icmp_signed("<", x, constant(x.type, 0)), b.neg(x), x)
@@ -146,6 +162,10 @@ def _absolute(b, x):
 def _rounding(name):
     return lambda b, x: overloaded(b, name, x.type, x)
 
+
+_ELEMENTARY = (
+    "exp", "exp2", "log", "log2", "mantissa", "exponent", "ldexp", "fma", "exp2_fraction", "exp2_below", "power_of_two", "binade",
+)  # fmt: skip
 
 OPERATIONS = {
     **{f.__name__: f for f in (load, store, lay, peek, splat, lanes_between, lanes_within)},
@@ -162,9 +182,12 @@ OPERATIONS = {
     "either": lambda b, x, y: b.or_(x, y),
     "negate": lambda b, x: b.not_(x),
     "neg": _neg,
+    "cast": _cast,
+    "tail": _tail,
     "absolute": _absolute,
     **{name: _rounding(name) for name in ("sqrt", "floor", "rint")},
     "integer": lambda b, x: b.fptosi(clamp(b, x, -(2.0**30), 2.0**30), ints(x.type)),
+    "nearest": lambda b, x: b.fptosi(overloaded(b, "rint", x.type, x), ints(x.type)),
     "real": lambda b, x: b.sitofp(x, floats(x.type)),
-    **{name: getattr(elementary, name) for name in ("exp", "exp2", "log", "log2", "mantissa", "exponent", "ldexp")},
+    **{name: getattr(elementary, name) for name in _ELEMENTARY},
 }

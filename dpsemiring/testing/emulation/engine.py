@@ -115,8 +115,8 @@ class EmulatedEngine:
             given[f"a{i}"] = array
             given |= zip((f"a{i}_b", f"a{i}_n", f"a{i}_m"), apart)
             given |= zip((f"a{i}_more_n", f"a{i}_more_m"), problem.more[i])
-        numbers = {f"x{i}": problem.sites[i].reshape(-1) for i in plan.item_sites}
-        numbers |= {parameter(plan, name): problem.params[name].astype(problem.real) for name in plan.params}
+        numbers = {f"x{i}": problem.sites[i].reshape(-1).astype(np.float64) for i in plan.item_sites}
+        numbers |= {parameter(plan, name): problem.params[name].astype(np.float64) for name in plan.params}
         for name, array in numbers.items():
             given |= {f"all_{name}": array, f"own_{name}": int(array.size > 1)}
         return given | {f"R{c}": border for c, border in enumerate(borders)}
