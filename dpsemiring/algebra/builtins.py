@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from dpsemiring.algebra import ops
+from dpsemiring.algebra.exponentials import exponentials
 from dpsemiring.algebra.semiring import LAWS, Semiring
 
 GENERALISED = ("distributive", "identity", "annihilating")
@@ -54,10 +55,15 @@ def Softmin(gamma=1.0) -> Semiring:
         least = ops.stop_gradient(ops.min(terms))
         return least - p.gamma * ops.log(ops.sum(ops.exp(-(terms - least) / p.gamma)))
 
-    return Semiring("Softmin", math.inf, 0.0, softmin, plus, {"gamma": gamma}, laws=LAWS, positive=("gamma",))
+    given = {"gamma": gamma}
+    pairs = exponentials("Softmin", lambda p: -1.0 / p.gamma, given, positive=("gamma",))
+    return Semiring("Softmin", math.inf, 0.0, softmin, plus, given, laws=LAWS, positive=("gamma",), forms=(pairs,))
 
 
-Log = Semiring("Log", -math.inf, 0.0, lambda terms, p: logsumexp(terms), plus, laws=LAWS, forbid=-math.inf)
+Log = Semiring(
+    "Log", -math.inf, 0.0, lambda terms, p: logsumexp(terms), plus, laws=LAWS, forbid=-math.inf,
+    forms=(exponentials("Log", lambda p: 1.0, {}, forbid=-math.inf),),
+)  # fmt: skip
 """log sum exp of scores, such as log-probabilities: the log of the sum over all paths of their products. -inf forbids."""
 
 

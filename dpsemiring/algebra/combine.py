@@ -62,7 +62,7 @@ class Algebra:
         guard = exists
         if w is not None and not self._forbidding_gives_zero(source is None):
             guard = make("and", guard, make("ne", w[0], forbid))
-        if source is not None and w is not None and not self._zero_absorbs():
+        if source is not None and w is not None and not self._zero_absorbs(guard is exists):
             guard = make("and", guard, present(t, source))
         return guarded(guard, value, t.zero)
 
@@ -75,10 +75,10 @@ class Algebra:
     def _exactly_zero(self, values: Value, facts) -> bool:
         """Whether the values are certainly the zero, which ranges can tell for 0 and the infinities; tangents are finite."""
         facts = self.trace.tangents | facts | self.param_facts
-        telling = self.trace.telling
-        if any(ranges.range_of(v, facts) & ~ranges.FINITE for v in values[telling:]):
+        settled = self.trace.settled
+        if any(ranges.range_of(v, facts) & ~ranges.FINITE for v in values[settled:]):
             return False
-        for v, z in zip(values[:telling], self.trace.zero):
+        for v, z in zip(values[:settled], self.trace.zero):
             z = value_of(z)
             alone = ranges.of_value(z)
             if alone not in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) or ranges.range_of(v, facts) != alone:
@@ -91,14 +91,16 @@ class Algebra:
         if start:
             return self._exactly_zero(t.encode, w)
         product = self._product()
-        sources = t.a[: t.telling]
+        sources = t.a[: t.settled]
         return self._exactly_zero(product, w | {x: ranges.NUMBER & ~ranges.of_value(-self.semiring.forbid) for x in sources})
 
-    def _zero_absorbs(self) -> bool:
+    def _zero_absorbs(self, forbidden: bool) -> bool:
+        """Whether a zero remains it by itself, whatever is paid; what is forbidden included, unless it is guarded already."""
         t = self.trace
-        zero = {x: ranges.of_value(value_of(z)) for x, z in zip(t.a[: t.telling], t.zero)}
+        zero = {x: ranges.of_value(value_of(z)) for x, z in zip(t.a[: t.settled], t.zero)}
         refused = ranges.of_value(-self.semiring.forbid)
-        return self._exactly_zero(self._product(), zero | {t.w[0]: ranges.NUMBER & ~refused})
+        paid = ranges.NUMBER & ~refused if forbidden else ranges.FINITE
+        return self._exactly_zero(self._product(), zero | {t.w[0]: paid})
 
     def _product(self) -> Value:
         t = self.trace
@@ -144,9 +146,9 @@ class Algebra:
 
     def _with_tangents(self, out) -> Value:
         """A sum that is the zero by itself where nothing is present; its tangents there are whatever 0 / 0 gives."""
-        telling, zero = self.trace.telling, self.trace.zero
-        tangents = guarded(present(self.trace, out), out[telling:], zero[telling:]) if out[telling:] else ()
-        return (*out[:telling], *tangents)
+        settled, zero = self.trace.settled, self.trace.zero
+        tangents = guarded(present(self.trace, out), out[settled:], zero[settled:]) if out[settled:] else ()
+        return (*out[:settled], *tangents)
 
     def _columns(self, candidates):
         return {leaf: [c[i] for c in candidates] for i, leaf in enumerate(self.trace.terms)}

@@ -72,6 +72,10 @@ class Semiring:
         Parameters that must be finite and > 0.
     forms : tuple of Semiring
         Equivalent carriers among which the compiler may choose. Recorded; the compiler does not choose among them yet.
+    tells : tuple of str
+        The components that alone tell a value from ``zero``, the first ones of the carrier; all, unless given.
+    limits : f(p), optional
+        ``(step, path)``: how much a step and a whole path may pay at most, in absolute value, for this carrier to hold it.
 
     Notes
     -----
@@ -101,6 +105,8 @@ class Semiring:
     forbid: float = field(default=math.inf, kw_only=True)
     forms: Sequence[Semiring] = field(default=(), kw_only=True)
     positive: Sequence[str] = field(default=(), kw_only=True)
+    tells: Sequence[str] = field(default=(), kw_only=True)
+    limits: Callable | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
         unknown = [law for law in self.laws if law not in LAWS]
@@ -108,6 +114,8 @@ class Semiring:
             raise ValueError(f"semiring {self.name!r}: unknown law {unknown[0]!r}; the laws are {', '.join(LAWS)}")
         if isinstance(self.carrier, str) or len(set(self.carrier)) != len(self.carrier) or not self.carrier:
             raise ValueError(f"semiring {self.name!r}: carrier is a tuple of distinct names, found {self.carrier!r}")
+        if tuple(self.tells) != tuple(self.carrier)[: len(self.tells)]:
+            raise ValueError(f"semiring {self.name!r}: tells are the first components of {self.carrier!r}, found {self.tells!r}")
         if not math.isinf(self.forbid):
             raise ValueError(f"semiring {self.name!r}: forbid is +inf (costs) or -inf (scores), found {self.forbid!r}")
         for name in self.params:
@@ -218,4 +226,6 @@ def _trace(s: Semiring) -> Trace:
         decode={name: _nodes(d, (REAL,), f"decode[{name!r}]")[0] for name, d in decoded.items()},
         sum=total,
         fold=fold,
+        tells=len(s.tells) or width,
+        limits=None if s.limits is None else _nodes(s.limits(p), (REAL, REAL), "limits"),
     )

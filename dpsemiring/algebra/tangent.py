@@ -136,5 +136,7 @@ def _trace(t: Trace, names: Mapping[str, str], dots: Mapping[str, str]) -> Trace
         decode={tangent: directional(total, x | params), **t.decode},
         sum=both(t.sum, terms),
         fold=both(t.fold, a | b),
+        tells=t.tells,
+        limits=t.limits,
         of=t,
     )

@@ -33,6 +33,8 @@ class Trace:
     decode: Mapping[str, Node]
     sum: tuple[Node, ...] | None  # over `terms`; None when the function iterates over its terms
     fold: tuple[Node, ...] | None  # of a and b, then
+    tells: int  # how many components, the first ones, tell a value from the zero
+    limits: tuple[Node, ...] | None  # what a step and a path may pay at most
     of: Trace | None = None  # of a dual, the trace that it is made of
 
     @property
@@ -46,7 +48,12 @@ class Trace:
 
         The tangents of a dual do not. Where the sum adds they do: a number that happens to be 0 has a tangent all the same.
         """
-        return len(self.kinds) if self.adds else self.primal
+        return len(self.kinds) if self.adds else self.tells
+
+    @property
+    def settled(self) -> int:
+        """How many of the components, the first ones, the zero settles: all but tangents of which it knows nothing."""
+        return max(self.telling, self.primal)
 
     @property
     def exact(self) -> bool:
@@ -56,7 +63,7 @@ class Trace:
     @cached_property
     def tangents(self) -> dict[Node, int]:
         """The ranges of the leaves that are tangents: finite wherever a term is."""
-        tangents = [leaf for leaves in (self.a, self.b, self.x, self.terms) for leaf in leaves[self.telling :]]
+        tangents = [leaf for leaves in (self.a, self.b, self.x, self.terms) for leaf in leaves[self.settled :]]
         params = [leaf for name, leaf in self.params.items() if self.of and name not in self.of.params]
         return dict.fromkeys([*tangents, *self.w[1:], *params], ranges.FINITE)
 
@@ -125,7 +132,7 @@ class Trace:
         single = ranges.of_value(value_of(self.zero[0])) if self.telling == 1 else 0
         # a finite zero excludes its own class only when that class is the single value 0
         excluded = single if single in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) else 0
-        return dict.fromkeys(self.terms, ranges.NUMBER & ~excluded) | self.tangents
+        return dict.fromkeys(self.terms, ranges.NUMBER) | {self.terms[0]: ranges.NUMBER & ~excluded} | self.tangents
 
     @cached_property
     def absent(self) -> dict[Node, int]:

@@ -111,8 +111,8 @@ def tsallis(gamma=1.0) -> Semiring:
 
 
 def every(gamma=0.7) -> tuple[Semiring, ...]:
-    """One of each of the above."""
-    return folded_scores(), mantissa_exponent(gamma), expected_cost(), tsallis(gamma)
+    """One of each of the above, and the other forms of those that the library brings."""
+    return folded_scores(), mantissa_exponent(gamma), expected_cost(), tsallis(gamma), *Softmin(gamma).forms, *Log.forms
 
 
 def built_in(gamma=0.7) -> tuple[Semiring, ...]:
