@@ -61,7 +61,7 @@ class Drivers(Sweeps):
         for c, kind in enumerate(p.kinds):
             w(f"S{c} = room(size, {'I' if kind == INT else 'F'})")
         for name in [*self.W, *self.B]:
-            w(f"{name} = room(times_all * lanes_all, np.{p.real})")
+            w(f"{name} = room((times_all + V) * lanes_all, np.{p.real})")
         for name in self.bounds:
             w(f"{name} = room(height, np.int32)")
 
@@ -226,7 +226,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
         for a in seeds:
             w(f"{a} = zeros(times_all * lanes_all * {kernel.states}, F)")
         for out in outs:
-            w(f"{out} = zeros({'lanes_all' if kernel.summed(out) else 'times_all * lanes_all'}, F)")
+            w(f"{out} = zeros({'lanes_all' if kernel.summed(out) else '(times_all + V) * lanes_all'}, F)")
         with kernel.items(), w.block("while True:"):
             w("j = min(strips, j_last) - 1 - claim(turns, b)")
             with w.block("if j < j_first:"):

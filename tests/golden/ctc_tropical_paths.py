@@ -108,10 +108,10 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span
     times_all = min(span, time_count(height, cols_all, False))
     size = (times_all + 1) * 1 * (lanes_all + 8)
     S0 = room(size, F)
-    W0 = room(times_all * lanes_all, np.float64)
-    W1 = room(times_all * lanes_all, np.float64)
-    B0 = room(times_all * lanes_all, np.float64)
-    B1 = room(times_all * lanes_all, np.float64)
+    W0 = room((times_all + V) * lanes_all, np.float64)
+    W1 = room((times_all + V) * lanes_all, np.float64)
+    B0 = room((times_all + V) * lanes_all, np.float64)
+    B1 = room((times_all + V) * lanes_all, np.float64)
     for b in range(first, last):
         if skip[b] or from_n[b] < 0:
             continue

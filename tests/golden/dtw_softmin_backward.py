@@ -37,13 +37,13 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
     times_all = min(span, time_count(height, cols_all, True))
     size = (times_all + 2) * 1 * (lanes_all + 16)
     S0 = room(size, F)
-    W0 = room(times_all * lanes_all, np.float32)
-    B0 = room(times_all * lanes_all, np.float32)
+    W0 = room((times_all + V) * lanes_all, np.float32)
+    B0 = room((times_all + V) * lanes_all, np.float32)
     G1_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
     G1_0_0_0 = room((times_all + 2) * (lanes_all + 16), F)
     G0_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
     A0 = zeros(times_all * lanes_all * 1, F)
-    dW0 = zeros(times_all * lanes_all, F)
+    dW0 = zeros((times_all + V) * lanes_all, F)
     for b in range(first, last):
         if skip[b]:
             continue

@@ -37,8 +37,8 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
     times_all = min(span, time_count(height, cols_all, True))
     size = (times_all + 2) * 1 * (lanes_all + 16)
     S0 = room(size, F)
-    W0 = room(times_all * lanes_all, np.float32)
-    B0 = room(times_all * lanes_all, np.float32)
+    W0 = room((times_all + V) * lanes_all, np.float32)
+    B0 = room((times_all + V) * lanes_all, np.float32)
     for b in range(first, last):
         if skip[b]:
             continue

@@ -7,6 +7,7 @@ ties alike on every backend.
 from __future__ import annotations
 
 from llvmlite import ir
+from numba.core import cgutils
 
 from dpsemiring.run.cpu import elementary
 from dpsemiring.run.cpu.elementary import clamp
@@ -59,29 +60,69 @@ def _lines(b, pointer, first, stride, ty):
         yield b.bitcast(b.gep(pointer, [at]), ty.as_pointer())
 
 
-def _load_line(b, line):
+def _masks(b, count, edges):
+    """For each row r of a square the lanes c that are inside: low <= c - r < high, for rows r < rows."""
+    low, high, rows = edges
+    ty = ir.VectorType(I64, count)
+    lanes = ir.Constant(ty, list(range(count)))
+    for r in range(count):
+        row = ir.Constant(I64, r)
+        end = b.select(b.icmp_signed("<", row, rows), b.add(high, row), ir.Constant(I64, 0))
+        inside = b.icmp_signed(">=", lanes, spread(b, b.add(low, row), ty))
+        yield b.and_(inside, b.icmp_signed("<", lanes, spread(b, end, ty)))
+
+
+def _masked(b, name, result, ty, *args):
+    types = [a.type for a in args]
+    fn = cgutils.get_or_insert_function(
+        b.module, ir.FunctionType(result, types), f"llvm.masked.{name}.v{ty.count}f{width(ty)}.p0"
+    )
+    return b.call(fn, args)
+
+
+def _load_line(b, line, mask=None, other=None):
+    ty = line.type.pointee
+    if mask is not None:
+        return _masked(b, "load", ty, ty, line, ir.Constant(I32, width(ty) // 8), mask, other)
     x = b.load(line)
-    x.align = width(line.type.pointee) // 8
+    x.align = width(ty) // 8
     return x
 
 
-def lay(b, target, i, pitch, source, o, stride):
-    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes."""
-    ty = wide(target.type.pointee)
-    columns = _transposed(b, [_load_line(b, line) for line in _lines(b, source, o, stride, ty)])
-    for x, line in zip(columns, _lines(b, target, i, pitch, ty)):
+def _store_line(b, x, line, mask=None):
+    ty = x.type
+    if mask is not None:
+        _masked(b, "store", ir.VoidType(), ty, x, line, ir.Constant(I32, width(ty) // 8), mask)
+    else:
         b.store(x, line).align = width(ty) // 8
 
 
+def lay(b, target, i, pitch, source, o, stride, *edge):
+    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes.
+
+    With `edge` = low, high, rows, outside only where low <= c - r < high and r < rows, and `outside` elsewhere."""
+    ty = wide(target.type.pointee)
+    masks = [None] * ty.count
+    other = None
+    if edge:
+        masks, other = list(_masks(b, ty.count, edge[:3])), spread(b, edge[3], ty)
+    rows = [_load_line(b, line, mask, other) for line, mask in zip(_lines(b, source, o, stride, ty), masks)]
+    for x, line in zip(_transposed(b, rows), _lines(b, target, i, pitch, ty)):
+        _store_line(b, x, line)
+
+
 def _laid_back(add):
-    def build(b, source, i, pitch, target, o, stride):
-        """target[o + r * stride + c] = (or +=) source[i + c * pitch + r], the transpose of `lay`; the target may be wider."""
+    def build(b, source, i, pitch, target, o, stride, *edge):
+        """target[o + r * stride + c] = (or +=) source[i + c * pitch + r], the transpose of `lay`; the target may be wider.
+
+        With `edge` = low, high, rows only where low <= c - r < high and r < rows."""
         ty = wide(source.type.pointee)
         into = ir.VectorType(target.type.pointee, ty.count)
+        masks = list(_masks(b, ty.count, edge)) if edge else [None] * ty.count
         rows = _transposed(b, [_load_line(b, line) for line in _lines(b, source, i, pitch, ty)])
-        for x, line in zip(rows, _lines(b, target, o, stride, into)):
+        for x, line, mask in zip(rows, _lines(b, target, o, stride, into), masks):
             x = b.fpext(x, into) if into != ty else x
-            b.store(b.fadd(_load_line(b, line), x) if add else x, line).align = width(into) // 8
+            _store_line(b, b.fadd(_load_line(b, line, mask, constant(into, 0.0)), x) if add else x, line, mask)
 
     return build
 
@@ -169,7 +210,10 @@ _ELEMENTARY = (
 
 OPERATIONS = {
     **{f.__name__: f for f in (load, store, lay, peek, splat, lanes_between, lanes_within)},
+    "lay_edge": lay,
     "pick_up": _laid_back(add=True),
+    "pick_up_edge": _laid_back(add=True),
+    "put_down_edge": _laid_back(add=False),
     "put_down": _laid_back(add=False),
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
     **{f"f{name}": _arithmetic(name, CONTRACT) for name in ("add", "sub", "mul")},

@@ -21,7 +21,7 @@ from numba import njit
 
 from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
 from dpsemiring.run.cpu.turns import claim, publish, wait  # noqa: F401 (and these)
-from dpsemiring.run.cpu.vector import lay, pick_up, put_down
+from dpsemiring.run.cpu.vector import lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge
 
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 
@@ -101,34 +101,32 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
     by_m = 1 if array.shape[2] > 1 else 0
     first = max(0, -at_m)
     stop = max(first, min(cols, extent_m - at_m))
-    flat, vector = array.reshape(-1), 64 // buffer.itemsize
-    l = 0
-    while l < rows:
-        n = n0 + l + at_n
-        if not skewed:
+    if not skewed or not by_m:
+        for l in range(rows):
+            n = n0 + l + at_n
             inside = 0 <= n < extent_n
-            row = array[b, n * by_n if inside else 0]
-            _fill(buffer, (l - t0) * lanes, 1, row, by_m, at_m, first, stop if inside else first, outside, 0, cols)
-            l += 1
-            continue
-        together = vector if by_m == 1 and l + vector <= rows and n >= 0 and n + vector <= extent_n else 1
-        low = max(t0, first + l + together - 1)
-        squares = max(0, min(t1, stop + l) - low) // vector if together > 1 else 0
+            row, end = array[b, n * by_n if inside else 0], stop if inside else first
+            low, high = (max(0, t0 - l), min(cols, t1 - l)) if skewed else (0, cols)
+            time, lane = (lanes, l + (l - t0) * lanes) if skewed else (1, (l - t0) * lanes)
+            _fill(buffer, lane, time, row, by_m, at_m, first, end, outside, low, high)
+        return
+    flat, vector, stride = array.reshape(-1), 64 // buffer.itemsize, array.shape[2] * by_n - 1
+    for l in range(0, rows, vector):
+        n, some = n0 + l + at_n, min(vector, rows - l, extent_n - n0 - l - at_n)
         origin = (b * array.shape[1] + n * by_n) * array.shape[2] + at_m - l
-        for s in range(squares):
-            t = low + s * vector
-            lay(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] * by_n - 1)
-        low, high = (low, low + squares * vector) if squares else (t1, t1)
-        l += together
-        if low == t0 and high == t1:
-            continue
-        n += together
-        for q in range(l - together, l):
-            inside = 0 <= n + q - l < extent_n
-            row = array[b, (n + q - l) * by_n if inside else 0]
-            at, end = q + (q - t0) * lanes, stop if inside else first
-            _fill(buffer, at, lanes, row, by_m, at_m, first, end, outside, max(0, t0 - q), min(cols, low - q))
-            _fill(buffer, at, lanes, row, by_m, at_m, first, end, outside, max(0, high - q), min(cols, t1 - q))
+        for t in range(t0, t1, vector):
+            to = (t - t0) * lanes + l
+            if n >= 0 and some == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
+                lay(buffer, to, lanes, flat, origin + t, stride)
+            elif n >= 0:
+                lay_edge(buffer, to, lanes, flat, origin + t, stride, first + l - t, stop + l - t, some, outside)
+            else:  # rows before the first: one by one
+                for r in range(vector):
+                    low, high = (first + l - t, stop + l - t) if n + r >= 0 else (0, 0)
+                    at = origin + t + r * stride
+                    for c in range(vector):
+                        inside = r < some and low <= c - r < high
+                        buffer[to + c * lanes + r] = flat[at + c] if inside else outside
 
 
 @apart(**_options)
@@ -138,35 +136,34 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
     by_m = 1 if array.shape[2] > 1 else 0
     first = max(0, -at_m)
     stop = max(first, min(cols, extent_m - at_m))
-    flat, vector = array.reshape(-1), 64 // buffer.itemsize
-    l = 0
-    while l < rows:
-        n = n0 + l + at_n
-        if not skewed:
+    if not skewed or not by_m or not by_n:
+        for l in range(rows):
+            n = n0 + l + at_n
             if 0 <= n < extent_n:
-                _add(buffer, (l - t0) * lanes, 1, array[item, n * by_n], by_m, at_m, first, stop, fresh)
-            l += 1
-            continue
-        together = vector if by_n == 1 and by_m == 1 and l + vector <= rows and n >= 0 and n + vector <= extent_n else 1
-        low = max(t0, first + l + together - 1)
-        squares = max(0, min(t1, stop + l) - low) // vector if together > 1 else 0
+                low, high = (max(first, t0 - l), min(stop, t1 - l)) if skewed else (first, stop)
+                time, lane = (lanes, l + (l - t0) * lanes) if skewed else (1, (l - t0) * lanes)
+                _add(buffer, lane, time, array[item, n * by_n], by_m, at_m, low, high, fresh)
+        return
+    flat, vector, stride = array.reshape(-1), 64 // buffer.itemsize, array.shape[2] - 1
+    for l in range(0, rows, vector):
+        n, some = n0 + l + at_n, min(vector, rows - l, extent_n - n0 - l - at_n)
         origin = (item * array.shape[1] + n) * array.shape[2] + at_m - l
-        for s in range(squares):
-            t = low + s * vector
-            if fresh:
-                put_down(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] - 1)
-            else:
-                pick_up(buffer, (t - t0) * lanes + l, lanes, flat, origin + t, array.shape[2] - 1)
-        low, high = (low, low + squares * vector) if squares else (t1, t1)
-        l += together
-        if low == t0 and high == t1:
-            continue
-        n += together
-        for q in range(l - together, l):
-            if 0 <= n + q - l < extent_n:
-                row, at = array[item, (n + q - l) * by_n], q + (q - t0) * lanes
-                _add(buffer, at, lanes, row, by_m, at_m, max(first, t0 - q), min(stop, low - q), fresh)
-                _add(buffer, at, lanes, row, by_m, at_m, max(first, high - q), min(stop, t1 - q), fresh)
+        for t in range(t0, t1, vector):
+            i = (t - t0) * lanes + l
+            if n >= 0 and some == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
+                if fresh:
+                    put_down(buffer, i, lanes, flat, origin + t, stride)
+                else:
+                    pick_up(buffer, i, lanes, flat, origin + t, stride)
+            elif n >= 0:
+                if fresh:
+                    put_down_edge(buffer, i, lanes, flat, origin + t, stride, first + l - t, stop + l - t, some)
+                else:
+                    pick_up_edge(buffer, i, lanes, flat, origin + t, stride, first + l - t, stop + l - t, some)
+            else:  # rows before the first: one by one
+                for r in range(-n, some):
+                    low, high = max(first, t - l - r), min(stop, t - l - r + vector)
+                    _add(buffer, l + r + (l + r - t0) * lanes, lanes, array[item, n + r], 1, at_m, low, high, fresh)
 
 
 @njit(**_options)

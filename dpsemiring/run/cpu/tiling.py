@@ -104,7 +104,7 @@ def tile(plan: Plan, problem: Problem, rows: int) -> Tiling:
     columns = None if problem.window is None else block_columns(problem.window, s.height)
     width = cols if columns is None else int(columns[1].max(initial=0))
     span = TILE_BYTES // _row_bytes(plan, s.height)
-    span = max(LEAST_SPAN, s.max_delay, min(MOST_SPAN, span // 16 * 16))
+    span = max(LEAST_SPAN, -(-s.max_delay // 16) * 16, min(MOST_SPAN, span // 16 * 16))  # whole vectors
     times = width + min(rows, s.height) - 1
     return Tiling(plan, s.height, span, -(-rows // s.height), max(1, -(-times // span)), width, columns)
 

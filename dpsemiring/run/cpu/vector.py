@@ -21,7 +21,7 @@ from dpsemiring.run.cpu.calls import named
 from dpsemiring.run.cpu.lanes import llvm_type, numba_type
 from dpsemiring.run.cpu.operations import OPERATIONS
 
-__all__ = ["lanes_between", "lanes_within", "lay", "pick_up", "put_down", "straight", "within"]
+__all__ = ["lanes_between", "lanes_within", "straight", "within"]
 
 
 class Traced:
@@ -139,10 +139,20 @@ def within(inside, values, others):
     return tuple(where(inside, x, y) for x, y in zip(values, others))  # noqa: F821
 
 
+# Squares of as many rows as a vector has lanes, turned round; `_edge` for those that are only in part inside: where
+# low <= c - r < high and r < rows.
+
+
 @straight
 def lay(target, i, pitch, source, o, stride):
-    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes."""
+    """target[i + c * pitch + r] = source[o + r * stride + c]."""
     lay(target, i, pitch, source, o, stride)
+
+
+@straight
+def lay_edge(target, i, pitch, source, o, stride, low, high, rows, outside):
+    """The same; `outside` where nothing is inside."""
+    lay_edge(target, i, pitch, source, o, stride, low, high, rows, outside)
 
 
 @straight
@@ -152,6 +162,18 @@ def pick_up(source, i, pitch, target, o, stride):
 
 
 @straight
+def pick_up_edge(source, i, pitch, target, o, stride, low, high, rows):
+    """The same where it is inside."""
+    pick_up_edge(source, i, pitch, target, o, stride, low, high, rows)
+
+
+@straight
 def put_down(source, i, pitch, target, o, stride):
     """target[o + r * stride + c] = source[i + c * pitch + r]."""
     put_down(source, i, pitch, target, o, stride)
+
+
+@straight
+def put_down_edge(source, i, pitch, target, o, stride, low, high, rows):
+    """The same where it is inside."""
+    put_down_edge(source, i, pitch, target, o, stride, low, high, rows)
