@@ -17,8 +17,9 @@ from dpsemiring.algebra.semiring import LAWS, Semiring
 LN2 = math.log(2.0)
 NOWHERE = -(10**9)
 """The exponent of the zero, whose mantissa 0 alone tells it: neutral in a maximum, however far it drifts along a path."""
-STEP, PATH = 2.0**20, 2.0**27
-"""The greatest exponent of one step, for which float32 still knows the fraction, and of a path: a third of `NOWHERE`'s."""
+STEP, PATH, LENGTH = 2.0**20, 2.0**27, 2.0**22
+"""The greatest exponent of one step, for which float32 still knows the fraction; that of a path, a seventh of `NOWHERE`'s; and
+the most cells of a path, at each of which a zero may drift by -127 and stay within 32 bits."""
 
 
 def exponentials(name: str, rate: Callable, params: Mapping[str, object], positive=(), forbid: float = math.inf) -> Semiring:
@@ -53,7 +54,7 @@ def exponentials(name: str, rate: Callable, params: Mapping[str, object], positi
 
     def limits(p):
         unit = abs(LN2 / rate(p))
-        return STEP * unit, PATH * unit
+        return STEP * unit, PATH * unit, LENGTH
 
     return Semiring(
         f"{name} on mantissas and exponents", (0.0, NOWHERE), (1.0, 0), total, times, params, carrier=("mantissa", "exponent"),

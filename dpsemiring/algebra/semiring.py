@@ -71,11 +71,13 @@ class Semiring:
     positive : tuple of str
         Parameters that must be finite and > 0.
     forms : tuple of Semiring
-        Equivalent carriers among which the compiler may choose. Recorded; the compiler does not choose among them yet.
+        Equivalent carriers among which the compiler may choose. An engine that compiles takes the first.
+        `dataclasses.replace(semiring, forms=())` keeps it from that; a form compiled as it stands is taken by every engine.
     tells : tuple of str
         The components that alone tell a value from ``zero``, the first ones of the carrier; all, unless given.
     limits : f(p), optional
-        ``(step, path)``: how much a step and a whole path may pay at most, in absolute value, for this carrier to hold it.
+        ``(step, path, length)``: how much a step and a whole path may pay at most, in absolute value, and how many cells a
+        path may have, for this carrier to hold it.
 
     Notes
     -----
@@ -227,5 +229,5 @@ def _trace(s: Semiring) -> Trace:
         sum=total,
         fold=fold,
         tells=len(s.tells) or width,
-        limits=None if s.limits is None else _nodes(s.limits(p), (REAL, REAL), "limits"),
+        limits=None if s.limits is None else _nodes(s.limits(p), (REAL, REAL, REAL), "limits"),
     )

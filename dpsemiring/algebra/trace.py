@@ -34,7 +34,7 @@ class Trace:
     sum: tuple[Node, ...] | None  # over `terms`; None when the function iterates over its terms
     fold: tuple[Node, ...] | None  # of a and b, then
     tells: int  # how many components, the first ones, tell a value from the zero
-    limits: tuple[Node, ...] | None  # what a step and a path may pay at most
+    limits: tuple[Node, ...] | None  # what a step and a path may pay at most, and how many cells there may be
     of: Trace | None = None  # of a dual, the trace that it is made of
 
     @property

@@ -32,7 +32,7 @@ class Along:
         tangent = next(iter(self._derivatives.outputs().values()))
         # without a path the total stands still, also where it is decoded to no number
         nowhere = self._derivatives.shaped(~self._derivatives.totaller.some & ~problem.nan) & ~np.isfinite(tangent)
-        self.total = np.where(nowhere, problem.real.type(0), tangent)[()]
+        self.total = np.where(nowhere, problem.kind.type(0), tangent)[()]
 
     @cached_property
     def marginals(self):

@@ -28,7 +28,7 @@ class Derivatives:
 
     def outputs(self) -> dict[str, np.ndarray]:
         """Every output by name, () or (B,)."""
-        return {n: self.shaped(v.astype(self.problem.real)) for n, v in self.total.outputs.items()}
+        return {n: self.shaped(v.astype(self.problem.kind)) for n, v in self.total.outputs.items()}
 
     def shaped(self, array):
         """Without the batch axis where the call had none."""
@@ -39,8 +39,8 @@ class Derivatives:
         recurrence, problem = self.solver.recurrence, self.problem
         planes = {recurrence.sites[i].name: flow for i, flow in self._of_costs.sites.items()}
         for name, array in problem.planes.items():  # a plane that only absent steps read
-            planes.setdefault(name, np.zeros(array.shape, problem.real))
-        planes = {name: self.shaped(planes[name].astype(problem.real, copy=False)) for name in problem.planes}
+            planes.setdefault(name, np.zeros(array.shape, problem.kind))
+        planes = {name: self.shaped(planes[name].astype(problem.kind, copy=False)) for name in problem.planes}
         return planes if problem.as_dict else next(iter(planes.values()))
 
     def by_cell(self):
@@ -70,7 +70,7 @@ class Derivatives:
             total = total.sum(axis=0)
         elif given.shape[0] == 1 < self.problem.batch:
             total = total.sum(axis=0, keepdims=True)
-        return total.astype(self.problem.real).reshape(self.problem.shapes[name])[()]
+        return total.astype(self.problem.kind).reshape(self.problem.shapes[name])[()]
 
     # Two kernels: costs alone, which is what most ask for, and all else together.
 

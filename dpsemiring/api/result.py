@@ -14,7 +14,7 @@ from dpsemiring.algebra.expr import INT
 from dpsemiring.api.along import Along
 from dpsemiring.api.derivatives import Derivatives
 from dpsemiring.api.path import Path
-from dpsemiring.run.engine import Run
+from dpsemiring.run.engine import Engine, Run
 from dpsemiring.run.sources import gradient
 from dpsemiring.run.walk import walkers
 
@@ -34,9 +34,9 @@ class Result:
         All outputs by name; those whose names are free are attributes as well.
     """
 
-    def __init__(self, solver: Solver, run: Run):
-        self._solver, self._run, self._problem = solver, run, run.problem
-        self._derivatives = Derivatives(solver, solver.engine, run)
+    def __init__(self, solver: Solver, engine: Engine, run: Run):
+        self._solver, self._engine, self._run, self._problem = solver, engine, run, run.problem
+        self._derivatives = Derivatives(solver, engine, run)
         self.outputs = self._derivatives.outputs()
         for name, value in self.outputs.items():
             if not hasattr(type(self), name):
@@ -101,7 +101,7 @@ class Result:
         known = [*self._solver.params, *dict.fromkeys(n for s in bound.values() for n in sorted(s.names))]
         if name in known:
             flows = self.marginals if self._problem.as_dict else dict.fromkeys(bound, self.marginals)
-            return gradient(bound, name, flows).astype(self._problem.real)
+            return gradient(bound, name, flows).astype(self._problem.kind)
         if any(name in s.labels() for s in bound.values()):
             raise ValueError(f"grad: {name!r} are labels, which have no derivative")
         if name in self._problem.planes:
@@ -176,7 +176,7 @@ class Result:
         some = (chosen >= 0) & ~self._problem.nan
         at = np.where(some, chosen, 0)
         places = (np.where(some, x[items, at], -1) for x in (ends.n, ends.m, ends.state)) if len(items) else [items] * 3
-        paths = self._solver.engine.paths(self._run, *places)
+        paths = self._engine.paths(self._run, *places)
         for b in np.flatnonzero(some):
             if not len(paths[b]):
                 raise RuntimeError(f"path: none of the candidates of a cell of item {b} has its value; please report this")
@@ -214,7 +214,7 @@ class Result:
 
     @cached_property
     def _ranked(self):
-        return [walker.ranked() if walker else [] for walker in walkers(self._solver.engine, self._run)]
+        return [walker.ranked() if walker else [] for walker in walkers(self._solver.plain(), self._run)]
 
     def sample(self, n: int = 1, seed: int | None = None):
         """n paths drawn from the posterior: a list of `Path`, or one for each item; empty where there is no path.
@@ -245,7 +245,7 @@ class Result:
         if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
             raise ValueError(f"sample: n is a whole number >= 0, found {n!r}")
         out = []
-        for walker, own in zip(walkers(self._solver.engine, self._run), np.random.SeedSequence(seed).spawn(self._problem.batch)):
+        for walker, own in zip(walkers(self._solver.plain(), self._run), np.random.SeedSequence(seed).spawn(self._problem.batch)):
             drawn = walker.sample(n, np.random.default_rng(own)) if walker else []
             out.append([self._named(*found) for found in drawn])
         return self._listed(out)
@@ -260,13 +260,13 @@ class Result:
     @cached_property
     def accumulated_cost(self):
         """D, decoded: (N + x0, M + x1), with a batch axis before and, for several states, a state axis after."""
-        trace = self._solver.semiring.trace
-        values = self._solver.engine.lattice(self._run)
+        trace = self._engine.recurrence.semiring.trace
+        values = self._engine.lattice(self._run)
         first = next(iter(trace.decode.values()))
         params = {leaf: self._problem.params[n].reshape(-1, 1, 1, 1) for n, leaf in trace.params.items()}
         wide = [v.astype(np.int64 if k == INT else np.float64) for v, k in zip(values, trace.kinds)]
         decoded = np.broadcast_to(evaluate([first], dict(zip(trace.x, wide)) | params)[0], wide[0].shape)
-        decoded = decoded.astype(self._problem.real)
+        decoded = decoded.astype(self._problem.kind)
         decoded[self._problem.nan] = np.nan
         return self._shaped(decoded if self._solver.topology.states else decoded[..., 0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 
 from dpsemiring.algebra.semiring import Semiring, in_its_place
@@ -10,13 +10,16 @@ from dpsemiring.api import fronts
 from dpsemiring.api.result import Result
 from dpsemiring.declare.param import Differs, Entry, Param, number, over_batch
 from dpsemiring.declare.topology import Topology
+from dpsemiring.lower import forms
 from dpsemiring.lower.build import build, per_item
+from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import make_plan
 from dpsemiring.lower.tangent import dual
 from dpsemiring.run import windows
 from dpsemiring.run.dispatch import ENGINES, make_engine
 from dpsemiring.run.engine import Engine
-from dpsemiring.run.inputs import bind
+from dpsemiring.run.inputs import bind, in_float64
+from dpsemiring.run.limits import fits
 from dpsemiring.run.total import list_ends
 
 
@@ -68,8 +71,9 @@ class Solver:
         self.params = _declared(topology, semiring)
         _ = semiring.trace  # mistakes in its functions come to light here, not at the first call
         self.recurrence = build(topology, semiring)
-        self.engine = make_engine(engine, self.recurrence, memory)
-        self._dual: tuple[Engine, Engine] | None = None
+        form = semiring if engine == "reference" else forms.compiled_form(semiring)
+        self.engine = make_engine(engine, forms.over(self.recurrence, form), memory)
+        self._others: dict[str, tuple[Engine, Engine]] = {}
         fronts.prepare()
 
     def per_item(self) -> Solver:
@@ -77,7 +81,8 @@ class Solver:
         twin = copy(self)
         twin.params = {name: over_batch(param) for name, param in self.params.items()}
         twin.recurrence = per_item(self.recurrence)
-        twin.engine = self.engine.another(twin.recurrence)
+        twin.engine = self.engine.another(forms.over(twin.recurrence, self.engine.recurrence.semiring))
+        twin._others = {}
         return twin
 
     def __call__(
@@ -116,15 +121,28 @@ class Solver:
         if (front := fronts.of(cost, params)) is not None:
             return front(self, cost, lengths, params)
         problem = bind(self.recurrence, self.params, cost, lengths, params, self.engine.survey)
-        run = self.engine.forward(problem, list_ends(self.recurrence, problem))
-        windows.check_reach(self.recurrence, problem, run.values)
-        return Result(self, run)
+        engine = self.engine
+        if not fits(engine, problem):
+            engine, problem = self.plain(), in_float64(problem)
+        run = engine.forward(problem, list_ends(self.recurrence, problem))
+        windows.check_reach(engine.recurrence, problem, run.values)
+        return Result(self, engine, run)
+
+    def plain(self) -> Engine:
+        """An engine of the same kind for the semiring as it is declared; made once."""
+        if self.engine.recurrence.semiring is self.semiring:
+            return self.engine
+        return self._another("plain", lambda: self.recurrence)
 
     def dual(self) -> Engine:
         """An engine of the same kind for the recurrence on dual numbers; made once."""
-        if self._dual is None or self._dual[0] is not self.engine:
-            self._dual = self.engine, self.engine.another(dual(self.recurrence))
-        return self._dual[1]
+        return self._another("dual", lambda: dual(self.recurrence))
+
+    def _another(self, name: str, recurrence: Callable[[], Recurrence]) -> Engine:
+        known = self._others.get(name)
+        if known is None or known[0] is not self.engine:
+            known = self._others[name] = self.engine, self.engine.another(recurrence())
+        return known[1]
 
     def __deepcopy__(self, memo) -> Solver:
         """Itself: nothing in it ever changes. What holds one (a torch module) can so be copied."""
@@ -132,7 +150,7 @@ class Solver:
 
     def __str__(self):
         window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"
-        return str(make_plan(self.recurrence, "float32")).replace("float32", "the cost's kind") + window
+        return str(make_plan(self.engine.recurrence, "float32")).replace("float32", "the cost's kind") + window
 
     def __repr__(self):
         return f"Solver({len(self.topology.steps)} steps, {self.semiring!r})"

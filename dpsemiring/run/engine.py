@@ -46,6 +46,9 @@ class Engine(Protocol):
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
         """Mark items that hold a NaN, or the refused infinity, in the first rows[b] rows, columns lo[b, n] to hi[b, n]."""
 
+    def largest(self, array, rows, lo, hi) -> float:
+        """The greatest finite absolute value in the same places."""
+
     def forward(self, problem: Problem, ends: Ends) -> Run:
         """Values at the ends."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +36,12 @@ class Problem:
     as_dict: bool
     window: Rows | None = None
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    asked: np.dtype | None = None  # the kind of the cost, where it is run in another
+
+    @property
+    def kind(self) -> np.dtype:
+        """The kind of number of what a result gives: that of the cost."""
+        return self.asked or self.real
 
     @property
     def batch(self) -> int:
@@ -101,6 +107,12 @@ def bind(
         problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
     _survey(recurrence, problem, excess, survey)
     return problem
+
+
+def in_float64(problem: Problem) -> Problem:
+    """The same numbers as float64."""
+    sites = [np.ascontiguousarray(s, np.float64) for s in problem.sites]
+    return replace(problem, real=np.dtype(np.float64), sites=sites, asked=problem.kind)
 
 
 # --- planes -----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dpsemiring.algebra.expr import var
 from dpsemiring.algebra.numbers import Numbers
 from dpsemiring.lower.ir import Recurrence, site_leaf
 from dpsemiring.lower.plan import Wanted
+from dpsemiring.run import limits
 from dpsemiring.run.engine import Backward, Run, empty_sites
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
@@ -35,6 +36,9 @@ class ReferenceEngine:
             read = array[b, : rows[b]][np.broadcast_to(inside, array.shape[1:])[: rows[b]]]
             nan[b] |= bool(np.isnan(read).any())
             bad[b] |= bool((read == refused).any())
+
+    def largest(self, array, rows, lo, hi) -> float:
+        return limits.largest(array, rows, lo, hi)
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         zero = Numbers(self.recurrence.semiring, self._params(problem, 0)).zero if problem.batch else ()

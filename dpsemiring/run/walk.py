@@ -14,7 +14,7 @@ from dpsemiring.algebra.expr import INT
 from dpsemiring.algebra.numbers import Number
 from dpsemiring.algebra.posterior import Posterior
 from dpsemiring.run.engine import Engine, Run
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.inputs import in_float64
 from dpsemiring.run.reference import Lattice
 
 Node = tuple[int, int, int] | None
@@ -147,9 +147,3 @@ def walkers(engine: Engine, run: Run) -> Iterator[Walker | None]:
     values = engine.lattice(wide)
     for b in range(run.problem.batch):
         yield None if run.problem.nan[b] else Walker(engine, wide, values, b)
-
-
-def in_float64(problem: Problem) -> Problem:
-    """The same numbers as float64."""
-    sites = [np.ascontiguousarray(s, np.float64) for s in problem.sites]
-    return replace(problem, real=np.dtype(np.float64), sites=sites)

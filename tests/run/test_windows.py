@@ -177,8 +177,8 @@ def test_borders_are_as_wide_as_the_window():
     topology = dp.topologies.dtw().replace(window=Window.sakoe_chiba(Param("radius")))
     solver = dp.compile(topology, SOFTMIN)
     result = solver(np.zeros((400, 400)), params={"radius": 5})
-    (border,) = result._run.kept.whole.borders
-    assert border.shape == (1, 7 + 1, 1, 1, 63 + 11)
+    border, exponents = result._run.kept.whole.borders
+    assert border.shape == exponents.shape == (1, 7 + 1, 1, 1, 63 + 11)
 
 
 @pytest.mark.parametrize("slope", [1.0, 1.1, 1.2, 4 / 3, 1.7, 3.0])

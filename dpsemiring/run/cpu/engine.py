@@ -17,7 +17,7 @@ from dpsemiring.lower.kernel import variant
 from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
-from dpsemiring.run.cpu import staging
+from dpsemiring.run.cpu import extent, staging
 from dpsemiring.run.cpu.memory import unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import HEIGHTS, Kept, Segment, Tiling, keep_limit, tile
@@ -83,6 +83,9 @@ class CpuEngine:
 
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
         staging.survey(array, rows, lo, hi, array.dtype.type(refused), nan, bad)
+
+    def largest(self, array, rows, lo, hi) -> float:
+        return extent.largest(array, rows, lo, hi)
 
     def _tiling(self, problem: Problem) -> Tiling:
         r = self.recurrence

@@ -13,6 +13,7 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import parameter
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.lower.schedule import HEIGHT
+from dpsemiring.run import limits
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.reference import ReferenceEngine
@@ -177,6 +178,9 @@ class EmulatedEngine:
             given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
         self._launch("forward", problem, given)
         return values, borders
+
+    def largest(self, array, rows, lo, hi) -> float:
+        return limits.largest(array, rows, lo, hi)
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         return Run(problem, ends, *self._forward(problem, ends, None))

@@ -1,0 +1,73 @@
+"""Whether a carrier holds what a call pays: a bound from the greatest cost and the longest path, known before anything runs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dpsemiring.algebra.arrays import evaluate
+from dpsemiring.algebra.expr import Node, postorder, value_of
+from dpsemiring.run.engine import Engine, path_bound
+from dpsemiring.run.inputs import Problem, read_columns
+
+
+def fits(engine: Engine, problem: Problem) -> bool:
+    """Whether the problem is within the limits of the engine's form."""
+    recurrence = engine.recurrence
+    limits = recurrence.semiring.trace.limits
+    if limits is None or not problem.batch:
+        return True
+    params = {leaf: problem.params[name] for name, leaf in recurrence.semiring.trace.params.items()}
+    step, path, length = (float(np.min(x)) for x in evaluate(list(limits), params))
+    sizes = [_largest(engine, problem, i) for i in range(len(recurrence.sites))]
+    paid = [a.weight for a in recurrence.arcs] + [e.weight for e in recurrence.ends]
+    most = max((_bound(w[0], sizes) for w in paid if w is not None), default=0.0)
+    cells = path_bound(recurrence, problem) + 1
+    return most <= step and most * cells <= path and cells <= length
+
+
+def largest(array: np.ndarray, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> float:
+    """The greatest finite absolute value in rows ``:rows[b]``, columns ``lo[b, n] <= m < hi[b, n]``."""
+    columns = np.arange(array.shape[2])
+    inside = (lo[:, :, None] <= columns) & (columns < hi[:, :, None]) & (np.arange(array.shape[1]) < rows[:, None])[:, :, None]
+    return float(np.abs(array).max(initial=0.0, where=inside & np.isfinite(array)))
+
+
+def _largest(engine, problem, i) -> float:
+    """The greatest finite absolute value of site i, of those that may be read."""
+    r, site = engine.recurrence, engine.recurrence.sites[i]
+    if site.role == "mask":
+        return 0.0
+    array, excess = problem.sites[i], problem.more[i]
+    if site.role == "number":
+        return float(np.abs(array).max(initial=0.0, where=np.isfinite(array)))
+    lo, hi = read_columns(r, problem, site.name, excess)
+    return engine.largest(array, problem.n_len + excess[0], lo, hi)
+
+
+def _bound(weight: Node, sizes: list[float]) -> float:
+    """What a weight is at most, in absolute value, where it is finite."""
+    value: dict[int, float] = {}
+    for n in postorder([weight]):
+        args = [value[id(a)] for a in n.args]
+        if n.op == "const":
+            x = float(value_of(n))
+            value[id(n)] = abs(x) if math.isfinite(x) else 0.0
+        elif n.op == "var":
+            value[id(n)] = sizes[int(n.payload[4:])]
+        elif n.kind == "bool":
+            value[id(n)] = 0.0
+        else:
+            value[id(n)] = _RULES[n.op](*args)
+    return value[id(weight)]
+
+
+_RULES = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "neg": lambda a: a,
+    "abs": lambda a: a,
+    "where": lambda c, a, b: max(a, b),
+}
