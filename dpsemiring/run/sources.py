@@ -8,7 +8,7 @@ import numpy as np
 
 from dpsemiring.declare.costs import Atom, Source
 from dpsemiring.run.arrays import plain_array, real_array
-from dpsemiring.run.local_costs import KINDS, Kind
+from dpsemiring.run.local_costs import KINDS, Own
 
 
 class BoundAtom:
@@ -16,7 +16,7 @@ class BoundAtom:
 
     def __init__(self, plane: str, scale: float, atom: Atom):
         self.what, self.scale, self.atom = f"plane {plane!r}: {atom.kind}", scale, atom
-        self.kind = KINDS[atom.kind] if atom.own is None else Kind(*atom.own)
+        self.kind = KINDS[atom.kind] if atom.own is None else Own(*atom.own)
         self.arguments = tuple(atom.inputs)
         x, y = (plain_array(f"{self.what}: {name}", value) for name, value in atom.inputs.items())
         floats = [a.dtype for a in (x, y) if a.dtype.kind == "f"]
