@@ -119,3 +119,26 @@ def test_numbers_in_straight_code_are_constants_and_tuples_stay_tuples():
         return cell((x, y), i)
 
     assert run(1.0, 2.0, 5) == (14, 1.0) and run(3.0, 2.0, 0) == (-1, 7.0)
+
+
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_parts_of_vectors_and_totals_of_lanes(real):
+    """Lanes beyond a part are neither read nor written; each vector's lanes are added up."""
+
+    @straight
+    def move(out, x, low, high):
+        store_part(out, -2, load_part(x, -2, low, high), low, high)  # noqa: F821
+
+    @straight
+    def total(x):
+        return totals(*(load(x, i) for i in range(8)))  # noqa: F821
+
+    @njit
+    def run(x, out, low, high):
+        move(out, x, low, high)
+        return total(x)
+
+    x, out = np.arange(1.0, 41.0).astype(real), np.zeros(40, real)
+    V = 64 // x.itemsize
+    assert run(x, out, 3, 6) == tuple(x[i : i + V].sum() for i in range(8))
+    assert out[1:4].tolist() == [2.0, 3.0, 4.0] and not out[4:].any() and not out[0]

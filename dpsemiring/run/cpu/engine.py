@@ -30,7 +30,7 @@ from dpsemiring.run.total import Ends, Flows
 def _support() -> str:
     """Whatever is compiled into kernels beside their own text."""
     here = Path(__file__).parent
-    names = ("lanes.py", "elementary.py", "operations.py", "vector.py", "calls.py", "staging.py", "turns.py")
+    names = ("lanes.py", "elementary.py", "operations.py", "squares.py", "vector.py", "calls.py", "staging.py", "turns.py")
     sources = [(here / name).read_text(encoding="utf-8") for name in names]
     return "\0".join([numba.__version__, dpsemiring.__version__, *sources])
 

@@ -12,6 +12,7 @@ from numba.core import cgutils
 from dpsemiring.run.cpu import elementary
 from dpsemiring.run.cpu.elementary import clamp
 from dpsemiring.run.cpu.lanes import I32, I64, constant, floats, ints, is_int, overloaded, spread, wide, width
+from dpsemiring.run.cpu.squares import SQUARES
 
 CONTRACT = ("contract", "nsz", "arcp")
 
@@ -32,104 +33,60 @@ def store(b, pointer, index, x):
     b.store(x, b.bitcast(b.gep(pointer, [index]), x.type.as_pointer())).align = width(x.type) // 8
 
 
+def _masked(b, ty, low, high):
+    """The lanes low <= lane < high of a vector type, as LLVM's masked operations take them."""
+    return lanes_between(b, ir.Constant(ty, ir.Undefined), low, high)
+
+
+def load_part(b, pointer, index, low, high):
+    """The lanes low <= lane < high of pointer[index : index + V], 0 elsewhere; the others are not touched."""
+    ty, i1 = wide(pointer.type.pointee), ir.VectorType(ir.IntType(1), wide(pointer.type.pointee).count)
+    at = b.bitcast(b.gep(pointer, [index]), ty.as_pointer())
+    kind = f"v{ty.count}f{width(ty)}"
+    fn_type = ir.FunctionType(ty, [at.type, I32, i1, ty])
+    fn = cgutils.get_or_insert_function(b.module, fn_type, f"llvm.masked.load.{kind}.p0")
+    return b.call(fn, [at, ir.Constant(I32, width(ty) // 8), _masked(b, ty, low, high), constant(ty, 0.0)])
+
+
+def store_part(b, pointer, index, x, low, high):
+    """pointer[index + lane] = x[lane] for low <= lane < high; the others are not touched."""
+    ty, i1 = x.type, ir.VectorType(ir.IntType(1), x.type.count)
+    at = b.bitcast(b.gep(pointer, [index]), ty.as_pointer())
+    fn_type = ir.FunctionType(ir.VoidType(), [ty, at.type, I32, i1])
+    fn = cgutils.get_or_insert_function(b.module, fn_type, f"llvm.masked.store.v{ty.count}f{width(ty)}.p0")
+    b.call(fn, [x, at, ir.Constant(I32, width(ty) // 8), _masked(b, ty, low, high)])
+
+
 def peek(b, pointer, index):
     """The scalar pointer[index]."""
     return b.load(b.gep(pointer, [index]))
 
 
-def _transposed(b, rows):
-    """The columns of a square of vectors: blocks of 1, 2, 4 ... lanes change places between two rows each."""
-    rows, count = list(rows), len(rows)
-    step = 1
-    while step < count:
-        low = [j if not j & step else count + j - step for j in range(count)]
-        high = [j + step if not j & step else count + j for j in range(count)]
-        for r in range(count):
-            if not r & step:
-                x, y = rows[r], rows[r + step]
-                for place, lanes in ((r, low), (r + step, high)):
-                    rows[place] = b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, count), lanes))
-        step *= 2
-    return rows
-
-
-def _lines(b, pointer, first, stride, ty):
-    """Pointers to vectors at pointer[first + r * stride], for as many r as a vector has lanes."""
-    for r in range(ty.count):
-        at = b.add(first, b.mul(stride, ir.Constant(I64, r)))
-        yield b.bitcast(b.gep(pointer, [at]), ty.as_pointer())
-
-
-def _masks(b, count, edges):
-    """For each row r of a square the lanes c that are inside: low <= c - r < high, for rows r < rows."""
-    low, high, rows = edges
-    ty = ir.VectorType(I64, count)
-    lanes = ir.Constant(ty, list(range(count)))
-    for r in range(count):
-        row = ir.Constant(I64, r)
-        end = b.select(b.icmp_signed("<", row, rows), b.add(high, row), ir.Constant(I64, 0))
-        inside = b.icmp_signed(">=", lanes, spread(b, b.add(low, row), ty))
-        yield b.and_(inside, b.icmp_signed("<", lanes, spread(b, end, ty)))
-
-
-def _masked(b, name, result, ty, *args):
-    types = [a.type for a in args]
-    fn = cgutils.get_or_insert_function(
-        b.module, ir.FunctionType(result, types), f"llvm.masked.{name}.v{ty.count}f{width(ty)}.p0"
-    )
-    return b.call(fn, args)
-
-
-def _load_line(b, line, mask=None, other=None):
-    ty = line.type.pointee
-    if mask is not None:
-        return _masked(b, "load", ty, ty, line, ir.Constant(I32, width(ty) // 8), mask, other)
-    x = b.load(line)
-    x.align = width(ty) // 8
-    return x
-
-
-def _store_line(b, x, line, mask=None):
-    ty = x.type
-    if mask is not None:
-        _masked(b, "store", ir.VoidType(), ty, x, line, ir.Constant(I32, width(ty) // 8), mask)
-    else:
-        b.store(x, line).align = width(ty) // 8
-
-
-def lay(b, target, i, pitch, source, o, stride, *edge):
-    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes.
-
-    With `edge` = low, high, rows, outside only where low <= c - r < high and r < rows, and `outside` elsewhere."""
-    ty = wide(target.type.pointee)
-    masks = [None] * ty.count
-    other = None
-    if edge:
-        masks, other = list(_masks(b, ty.count, edge[:3])), spread(b, edge[3], ty)
-    rows = [_load_line(b, line, mask, other) for line, mask in zip(_lines(b, source, o, stride, ty), masks)]
-    for x, line in zip(_transposed(b, rows), _lines(b, target, i, pitch, ty)):
-        _store_line(b, x, line)
-
-
-def _laid_back(add):
-    def build(b, source, i, pitch, target, o, stride, *edge):
-        """target[o + r * stride + c] = (or +=) source[i + c * pitch + r], the transpose of `lay`; the target may be wider.
-
-        With `edge` = low, high, rows only where low <= c - r < high and r < rows."""
-        ty = wide(source.type.pointee)
-        into = ir.VectorType(target.type.pointee, ty.count)
-        masks = list(_masks(b, ty.count, edge)) if edge else [None] * ty.count
-        rows = _transposed(b, [_load_line(b, line) for line in _lines(b, source, i, pitch, ty)])
-        for x, line, mask in zip(rows, _lines(b, target, o, stride, into), masks):
-            x = b.fpext(x, into) if into != ty else x
-            _store_line(b, b.fadd(_load_line(b, line, mask, constant(into, 0.0)), x) if add else x, line, mask)
-
-    return build
+def poke(b, pointer, index, x):
+    """pointer[index] = x for a scalar."""
+    b.store(x, b.gep(pointer, [index]))
 
 
 def splat(b, x):
     """A scalar in every lane."""
     return spread(b, x, wide(x.type))
+
+
+def totals(b, *vectors):
+    """The sum over the lanes of each of some vectors, a power of two of them: neighbours are added, two vectors at a time."""
+    found = list(vectors)
+    for _ in range(vectors[0].type.count.bit_length() - 1):  # halvings of the lanes
+        found = [_neighbours(b, x, y) for x, y in zip(found[::2], found[1::2] or found)]
+    return tuple(b.extract_element(found[0], ir.Constant(I32, i)) for i in range(len(vectors)))
+
+
+def _neighbours(b, x, y):
+    """Sums of neighbouring lanes: those of x in the first half of the lanes, those of y in the second."""
+    count = x.type.count
+    even, odd = (
+        b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, count), list(range(first, 2 * count, 2)))) for first in (0, 1)
+    )
+    return b.fadd(even, odd)
 
 
 def lanes_between(b, like, low, high):
@@ -209,14 +166,12 @@ _ELEMENTARY = (
 )  # fmt: skip
 
 OPERATIONS = {
-    **{f.__name__: f for f in (load, store, lay, peek, splat, lanes_between, lanes_within)},
-    "lay_edge": lay,
-    "pick_up": _laid_back(add=True),
-    "pick_up_edge": _laid_back(add=True),
-    "put_down_edge": _laid_back(add=False),
-    "put_down": _laid_back(add=False),
+    **{f.__name__: f for f in (load, store, load_part, store_part, peek, poke, splat, totals)},
+    **{f.__name__: f for f in (lanes_between, lanes_within)},
+    **SQUARES,
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
     **{f"f{name}": _arithmetic(name, CONTRACT) for name in ("add", "sub", "mul")},
+    "mad": lambda b, x, y, z: overloaded(b, "fmuladd", x.type, x, y, z),  # x * y + z
     "div": lambda b, x, y: b.fdiv(x, y),
     "minimum": _extremum("<"),
     "maximum": _extremum(">"),

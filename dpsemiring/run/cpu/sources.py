@@ -1,0 +1,240 @@
+"""Costs made in strips, and their flows taken back: a cost source that is never an array of its own.
+
+A strip is a row-major array of some rows of a plane: its cell (n, m) stands at
+``(n - n_first) * width + c0 + (m - m_first)``. For each kernel kind of `run.fused` there are
+
+    fill_KIND(strip, width, c0, item, n_first, n_stop, m_first, m_stop, *arrays, first)
+        strip[n, m]  = cost(n, m) where `first`, else += cost(n, m)
+    drain_KIND(flows, width, c0, item, n_first, n_stop, m_first, m_stop, *arrays, *gradients)
+        gradients += the strip's flows, carried to what the costs are made of
+
+Only the cells named are read and written. An axis of length 1 that counts items serves all of them.
+
+Frames are laid out for vectors of V columns: `x` is (B, N + ROWS - 1, D), the last rows zeros, and `y` is in panels of V
+columns, (B, P, D or D + 1, V), zeros where there is no column or no feature. The number of lines in a panel is odd:
+else panels would lie a power of two apart, and one feature of them all in one set of the cache. Gradients have the
+layout of what they belong to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from dpsemiring.run.cpu.calls import apart
+from dpsemiring.run.cpu.vector import straight
+from dpsemiring.run.fused import ROWS
+
+ENTRIES = 4  # rows taken at a time where entries are looked up: their additions do not wait for each other
+_options = {"nogil": True, "error_model": "numpy", "cache": True}
+_inlined = {**_options, "inline": "always"}
+
+
+# --- frames: sums over features ---------------------------------------------------------------------
+
+
+@straight
+def _nothing(zero):
+    return (splat(zero),) * ROWS  # noqa: F821
+
+
+@straight
+def _of_rows(x, at, pitch):
+    """One feature of the rows taken at a time, each in all lanes."""
+    return tuple(splat(peek(x, at + i * pitch)) for i in range(ROWS))  # noqa: F821
+
+
+@straight
+def _add_squares(sums, x, at_x, pitch, y, at_y):
+    v = load(y, at_y)  # noqa: F821
+    away = [fsub(v, splat(peek(x, at_x + i * pitch))) for i in range(ROWS)]  # noqa: F821
+    return tuple(mad(t, t, s) for s, t in zip(sums, away))  # noqa: F821
+
+
+@straight
+def _add_products(sums, x, at_x, pitch, y, at_y):
+    v = load(y, at_y)  # noqa: F821
+    return tuple(mad(splat(peek(x, at_x + i * pitch)), v, s) for i, s in enumerate(sums))  # noqa: F821
+
+
+@straight
+def _put(strip, at, width, rows, low, high, sums, scale):
+    """Lanes `low` to `high` of the first `rows` vectors become the strip's numbers."""
+    for i, s in enumerate(sums):
+        end = where(lt(rows, i + 1), low, high)  # noqa: F821
+        store_part(strip, at + i * width, fmul(s, splat(scale)), low, end)  # noqa: F821
+
+
+@straight
+def _put_more(strip, at, width, rows, low, high, sums, scale):
+    """They are added to the strip's numbers."""
+    for i, s in enumerate(sums):
+        end = where(lt(rows, i + 1), low, high)  # noqa: F821
+        there = load_part(strip, at + i * width, low, end)  # noqa: F821
+        store_part(strip, at + i * width, mad(s, splat(scale), there), low, end)  # noqa: F821
+
+
+@njit(**_inlined)
+def _fill(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first, squares):
+    depth, pitch, lanes = x.shape[2], y.shape[2], y.shape[3]
+    zero = strip.dtype.type(0)
+    x0 = item * x.shape[1] * depth if x.shape[0] > 1 else 0
+    y0 = item * y.shape[1] * pitch * lanes if y.shape[0] > 1 else 0
+    for p in range(m_first // lanes, (m_stop + lanes - 1) // lanes):
+        low, high = max(m_first - p * lanes, 0), min(m_stop - p * lanes, lanes)
+        at_y = y0 + p * pitch * lanes
+        for n in range(n_first, n_stop, ROWS):
+            at_x = x0 + n * depth
+            sums = _nothing(zero)
+            if squares:
+                for d in range(depth):
+                    sums = _add_squares(sums, x, at_x + d, depth, y, at_y + d * lanes)
+            else:
+                for d in range(depth):
+                    sums = _add_products(sums, x, at_x + d, depth, y, at_y + d * lanes)
+            at = (n - n_first) * width + c0 + p * lanes - m_first
+            if first:
+                _put(strip, at, width, n_stop - n, low, high, sums, scale[0])
+            else:
+                _put_more(strip, at, width, n_stop - n, low, high, sums, scale[0])
+
+
+@apart(**_options)
+def fill_differences(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first):
+    """scale * sum over d of (x[n, d] - y[m, d])**2"""
+    _fill(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first, True)
+
+
+@apart(**_options)
+def fill_products(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first):
+    """scale * sum over d of x[n, d] * y[m, d]"""
+    _fill(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first, False)
+
+
+@straight
+def _pack(packed, at, lanes, flows, place, width, rows, low, high, scale):
+    """The scaled flows to some rows of one panel, one vector after the other, 0 where there is no cell."""
+    for i in range(ROWS):
+        end = where(lt(rows, i + 1), low, high)  # noqa: F821
+        store(packed, at + i * lanes, fmul(load_part(flows, place + i * width, low, end), splat(scale)))  # noqa: F821
+
+
+@straight
+def _back_squares(sums, frames, packed, at, lanes, y, to_y, at_y):
+    """Flows times differences: added up along the columns in `sums`, along the rows in `to_y`."""
+    v, total = load(y, at_y), load(to_y, at_y)  # noqa: F821
+    out = ()
+    for i, (s, u) in enumerate(zip(sums, frames)):
+        flow, away = load(packed, at + i * lanes), fsub(v, u)  # noqa: F821
+        out += (mad(flow, away, s),)  # noqa: F821
+        total = mad(flow, away, total)  # noqa: F821
+    store(to_y, at_y, total)  # noqa: F821
+    return out
+
+
+@straight
+def _back_products(sums, frames, packed, at, lanes, y, to_y, at_y):
+    v, total = load(y, at_y), load(to_y, at_y)  # noqa: F821
+    out = ()
+    for i, (s, u) in enumerate(zip(sums, frames)):
+        flow = load(packed, at + i * lanes)  # noqa: F821
+        out += (mad(flow, v, s),)  # noqa: F821
+        total = mad(flow, u, total)  # noqa: F821
+    store(to_y, at_y, total)  # noqa: F821
+    return out
+
+
+@straight
+def _add_sums(to_x, at, pitch, sums, sign):
+    for i, total in enumerate(totals(*sums)):  # noqa: F821
+        poke(to_x, at + i * pitch, mad(sign, total, peek(to_x, at + i * pitch)))  # noqa: F821
+
+
+@njit(**_inlined)
+def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y, squares):
+    depth, pitch, lanes = x.shape[2], y.shape[2], y.shape[3]
+    zero, by = flows.dtype.type(0), scale[0] * flows.dtype.type(2 if squares else 1)
+    sign = flows.dtype.type(-1 if squares else 1)
+    x0 = item * x.shape[1] * depth if x.shape[0] > 1 else 0
+    y0 = item * y.shape[1] * pitch * lanes if y.shape[0] > 1 else 0
+    p_first, p_stop = m_first // lanes, (m_stop + lanes - 1) // lanes
+    packed = np.empty((p_stop - p_first) * ROWS * lanes, flows.dtype)
+    for n in range(n_first, n_stop, ROWS):
+        for p in range(p_first, p_stop):
+            low, high = max(m_first - p * lanes, 0), min(m_stop - p * lanes, lanes)
+            place = (n - n_first) * width + c0 + p * lanes - m_first
+            _pack(packed, (p - p_first) * ROWS * lanes, lanes, flows, place, width, n_stop - n, low, high, by)
+        at_x = x0 + n * depth
+        for d in range(depth):
+            sums = _nothing(zero)
+            frames = _of_rows(x, at_x + d, depth)
+            at, at_y = 0, y0 + (p_first * pitch + d) * lanes
+            for _ in range(p_first, p_stop):
+                if squares:
+                    sums = _back_squares(sums, frames, packed, at, lanes, y, to_y, at_y)
+                else:
+                    sums = _back_products(sums, frames, packed, at, lanes, y, to_y, at_y)
+                at += ROWS * lanes
+                at_y += pitch * lanes
+            _add_sums(to_x, at_x + d, depth, sums, sign)
+
+
+@apart(**_options)
+def drain_differences(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y):
+    """The transpose of the derivative of `fill_differences`."""
+    _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y, True)
+
+
+@apart(**_options)
+def drain_products(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y):
+    """The transpose of the derivative of `fill_products`."""
+    _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y, False)
+
+
+# --- tables -----------------------------------------------------------------------------------------
+
+
+@apart(**_options)
+def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, first):
+    """scale * table[rows[n], columns[m]], the indices unsigned"""
+    b = item if table.shape[0] > 1 else 0
+    below = rows[item if rows.shape[0] > 1 else 0]
+    beside = columns[item if columns.shape[0] > 1 else 0, m_first:m_stop]
+    by = scale[0]
+    for n in range(n_first, n_stop):
+        entries = table[b, below[n]]
+        place = (n - n_first) * width + c0
+        out = strip[place : place + beside.size]
+        if first:
+            for m in range(beside.size):
+                out[m] = by * entries[beside[m]]
+        else:
+            for m in range(beside.size):
+                out[m] += by * entries[beside[m]]
+
+
+@straight
+def _add_entries(to_table, places, flows, at, width, scale):
+    """One after the other, since rows may share an entry."""
+    for i, place in enumerate(places):
+        poke(to_table, place, mad(scale, peek(flows, at + i * width), peek(to_table, place)))  # noqa: F821
+
+
+@apart(**_options)
+def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, to_table):
+    """The transpose of `fill_entries`: entries that are read often add up."""
+    size = table.shape[2]
+    t0 = item * table.shape[1] * size if table.shape[0] > 1 else 0
+    below = rows[item if rows.shape[0] > 1 else 0]
+    beside = columns[item if columns.shape[0] > 1 else 0]
+    whole = n_first + (n_stop - n_first) // ENTRIES * ENTRIES
+    for n in range(n_first, whole, ENTRIES):
+        r0, r1, r2, r3 = t0 + below[n] * size, t0 + below[n + 1] * size, t0 + below[n + 2] * size, t0 + below[n + 3] * size
+        at = (n - n_first) * width + c0 - m_first
+        for m in range(m_first, m_stop):
+            v = np.int64(beside[m])
+            _add_entries(to_table, (r0 + v, r1 + v, r2 + v, r3 + v), flows, at + m, width, scale[0])
+    for n in range(whole, n_stop):
+        r0, at = t0 + below[n] * size, (n - n_first) * width + c0 - m_first
+        for m in range(m_first, m_stop):
+            _add_entries(to_table, (r0 + np.int64(beside[m]),), flows, at + m, width, scale[0])

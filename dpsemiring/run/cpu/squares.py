@@ -1,0 +1,112 @@
+"""Squares of as many rows as a vector has lanes, turned round between an array and the buffer of a skewed strip.
+
+A lane of a strip is a row of the array, a time a column that moves one to the left with each lane: so `stride` is the
+array's row less one.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from dpsemiring.run.cpu.lanes import I32, I64, constant, spread, wide, width
+
+
+def _transposed(b, rows):
+    """The columns of a square of vectors: blocks of 1, 2, 4 ... lanes change places between two rows each."""
+    rows, count = list(rows), len(rows)
+    step = 1
+    while step < count:
+        low = [j if not j & step else count + j - step for j in range(count)]
+        high = [j + step if not j & step else count + j for j in range(count)]
+        for r in range(count):
+            if not r & step:
+                x, y = rows[r], rows[r + step]
+                for place, lanes in ((r, low), (r + step, high)):
+                    rows[place] = b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, count), lanes))
+        step *= 2
+    return rows
+
+
+def _lines(b, pointer, first, stride, ty):
+    """Pointers to vectors at pointer[first + r * stride], for as many r as a vector has lanes."""
+    for r in range(ty.count):
+        at = b.add(first, b.mul(stride, ir.Constant(I64, r)))
+        yield b.bitcast(b.gep(pointer, [at]), ty.as_pointer())
+
+
+def _masks(b, count, edges):
+    """For each row r of a square the lanes c that are inside: low <= c - r < high, for rows r < rows."""
+    low, high, rows = edges
+    ty = ir.VectorType(I64, count)
+    lanes = ir.Constant(ty, list(range(count)))
+    for r in range(count):
+        row = ir.Constant(I64, r)
+        end = b.select(b.icmp_signed("<", row, rows), b.add(high, row), ir.Constant(I64, 0))
+        inside = b.icmp_signed(">=", lanes, spread(b, b.add(low, row), ty))
+        yield b.and_(inside, b.icmp_signed("<", lanes, spread(b, end, ty)))
+
+
+def _masked(b, name, result, ty, *args):
+    types = [a.type for a in args]
+    fn = cgutils.get_or_insert_function(
+        b.module, ir.FunctionType(result, types), f"llvm.masked.{name}.v{ty.count}f{width(ty)}.p0"
+    )
+    return b.call(fn, args)
+
+
+def _load_line(b, line, mask=None, other=None):
+    ty = line.type.pointee
+    if mask is not None:
+        return _masked(b, "load", ty, ty, line, ir.Constant(I32, width(ty) // 8), mask, other)
+    x = b.load(line)
+    x.align = width(ty) // 8
+    return x
+
+
+def _store_line(b, x, line, mask=None):
+    ty = x.type
+    if mask is not None:
+        _masked(b, "store", ir.VoidType(), ty, x, line, ir.Constant(I32, width(ty) // 8), mask)
+    else:
+        b.store(x, line).align = width(ty) // 8
+
+
+def _lay(b, target, i, pitch, source, o, stride, *edge):
+    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes.
+
+    With `edge` = low, high, rows, outside only where low <= c - r < high and r < rows, and `outside` elsewhere."""
+    ty = wide(target.type.pointee)
+    masks = [None] * ty.count
+    other = None
+    if edge:
+        masks, other = list(_masks(b, ty.count, edge[:3])), spread(b, edge[3], ty)
+    rows = [_load_line(b, line, mask, other) for line, mask in zip(_lines(b, source, o, stride, ty), masks)]
+    for x, line in zip(_transposed(b, rows), _lines(b, target, i, pitch, ty)):
+        _store_line(b, x, line)
+
+
+def _laid_back(add):
+    def build(b, source, i, pitch, target, o, stride, *edge):
+        """target[o + r * stride + c] = (or +=) source[i + c * pitch + r], the transpose of `lay`; the target may be wider.
+
+        With `edge` = low, high, rows only where low <= c - r < high and r < rows."""
+        ty = wide(source.type.pointee)
+        into = ir.VectorType(target.type.pointee, ty.count)
+        masks = list(_masks(b, ty.count, edge)) if edge else [None] * ty.count
+        rows = _transposed(b, [_load_line(b, line) for line in _lines(b, source, i, pitch, ty)])
+        for x, line, mask in zip(rows, _lines(b, target, o, stride, into), masks):
+            x = b.fpext(x, into) if into != ty else x
+            _store_line(b, b.fadd(_load_line(b, line, mask, constant(into, 0.0)), x) if add else x, line, mask)
+
+    return build
+
+
+SQUARES = {
+    "lay": _lay,
+    "lay_edge": _lay,
+    "pick_up": _laid_back(add=True),
+    "pick_up_edge": _laid_back(add=True),
+    "put_down": _laid_back(add=False),
+    "put_down_edge": _laid_back(add=False),
+}

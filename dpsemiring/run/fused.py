@@ -1,0 +1,263 @@
+"""Cost sources as kernels take them: arrays linear in N + M, from which strips of the cost are made as they are needed.
+
+A source is a sum of *terms*, each of a kernel kind, which is a form of `run.local_costs`:
+
+    differences   scale * sum over d of (x[n, d] - y[m, d])**2
+    products      scale * sum over d of x[n, d] * y[m, d]
+    entries       scale * table[rows[n], columns[m]]
+
+The inputs are prepared once, as `local_costs.KINDS` says, and gradients go back through the same preparations. What
+the whole cost would show (a NaN, an infinity that is refused, a number out of range) is found in the small arrays;
+where they do not show it for certain, `fuse` gives None and the cost is made as a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsemiring.run.local_costs import Prepared
+from dpsemiring.run.sources import BoundAtom, BoundSource
+
+ROWS = 8  # that kernels take at a time: `x` has so many rows, less one, beyond the last
+LINE = 64  # bytes of a vector
+ORDINARY = 1e6  # a scale between this and its inverse neither loses nor exceeds what single precision holds
+
+
+def kinds(source: BoundSource) -> tuple[str, ...] | None:
+    """The kernel kinds of a source's terms, whatever its numbers; None if there is an own cost among them."""
+    if any(a.atom.own is not None for a in source.atoms):
+        return None
+    return tuple(a.kind.form_of(a.takes_labels) for a in source.atoms)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Which rows and columns of a plane some cell reads: (B, N) and (B, M)."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    windowed: bool
+
+    @classmethod
+    def of(cls, size, n_len, m_len, ranges=None):
+        """From lengths, and ranges (lo, hi) of columns for each row where there is a window."""
+        n, m = (np.arange(extent) < length[:, None] for extent, length in zip(size, (n_len, m_len)))
+        if ranges is None:
+            return cls(n & (m_len > 0)[:, None], m & (n_len > 0)[:, None], False)
+        lo, hi = (np.clip(np.broadcast_to(r, n.shape), 0, m_len[:, None]) for r in ranges)
+        n = n & (lo < hi)
+        steps = np.zeros((len(n), size[1] + 1), np.int64)
+        for b in range(len(n)):
+            np.add.at(steps[b], lo[b, n[b]], 1)
+            np.add.at(steps[b], hi[b, n[b]], -1)
+        return cls(n, steps.cumsum(axis=1)[:, :-1] > 0, True)
+
+
+class Fused:
+    """A source whose cost is never made as a whole.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        The kernel kind of each term; it determines the kernels, whatever the numbers.
+    arrays : tuple of tuples of arrays
+        For each term those that its kernels take, in their order.
+    nan : (B,) bool
+        The items of which a cost that some cell reads is NaN. Nobody needs to fill or drain them: their share of the
+        gradients is NaN.
+    """
+
+    def __init__(self, terms: list[_Frames | _Entries], nan: np.ndarray):
+        self.terms, self.nan = terms, nan
+        self.kinds = tuple(t.kind for t in terms)
+        self.arrays = tuple(t.arrays for t in terms)
+
+    def gradients(self, beside=None) -> tuple[tuple[np.ndarray, ...], ...]:
+        """Zeros for the kernels to add to, for each term in their order.
+
+        With `beside`, gradients that another worker adds to at the same time: arrays with a row for each item are
+        shared, since no two workers have an item in common; those that serve every item are new.
+        """
+        if beside is None:
+            return tuple(tuple(map(np.zeros_like, t.moving)) for t in self.terms)
+        return tuple(tuple(g if len(g) > 1 else np.zeros_like(g) for g in own) for own in beside)
+
+    def back(self, name: str, *gradients) -> np.ndarray:
+        """The gradient of a named input, in its own shape, from the gradients of every worker."""
+        found = []
+        for i, term in enumerate(self.terms):
+            for place in term.places:
+                if term.atom.names[place] == name:
+                    distinct = list({id(g[i][place]): g[i][place] for g in gradients}.values())
+                    found.append(term.back(place, sum(distinct[1:], distinct[0]), np.flatnonzero(self.nan)))
+        return sum(found[1:], found[0])
+
+
+def fuse(source: BoundSource, n_len, m_len, forbid: float, real, ranges=None) -> Fused | None:
+    """A source as kernels of that kind of number take it, or None if its cost must be made as a whole.
+
+    Parameters
+    ----------
+    n_len, m_len : (B,) int
+        The lengths of each item within the plane.
+    forbid : float
+        The infinity that forbids a cell; the other is refused.
+    real : dtype
+        In which the kernels work.
+    ranges : pair of (B, N) int, optional
+        With a window the columns ``lo <= m < hi`` that some cell reads, for each row of the plane.
+
+    Raises
+    ------
+    ValueError
+        For labels and numbers out of range, as `BoundSource.make`.
+    """
+    if kinds(source) is None:
+        return None
+    source.lengths = n_len, m_len
+    reads = Reads.of(source.shape[-2:], n_len, m_len, ranges)
+    nan = np.zeros(len(n_len), bool)
+    terms: list[_Frames | _Entries] = []
+    room = np.finfo(real).max / (2 * len(source.atoms))  # for each term of the sum
+    with np.errstate(all="ignore"):
+        for atom in source.atoms:
+            term = (_Entries if atom.takes_labels else _Frames)(atom, np.dtype(real))
+            for b, (n, m) in enumerate(zip(n_len, m_len)):
+                atom.check(b, *atom.item(b, n, m))
+            term.prepare(n_len, m_len)
+            if not term.shows(reads, forbid, nan, room):
+                return None
+            terms.append(term)
+    return Fused(terms, nan)
+
+
+# --- frames -----------------------------------------------------------------------------------------
+
+
+class _Frames:
+    """A term that sums over features."""
+
+    places = (0, 1)
+
+    def __init__(self, atom: BoundAtom, real: np.dtype):
+        self.atom, self.real = atom.atom, real
+        self.bound, self.kind = atom, atom.kind.form
+        self.scale = atom.scale * atom.kind.factor
+        self.prepared: list[list[Prepared]] = []
+
+    def prepare(self, n_len, m_len) -> None:
+        """Lay the prepared frames out."""
+        self.lengths = n_len, m_len
+        atom, sides = self.bound, (self.bound.kind.rows, self.bound.kind.columns)
+        self.bad: list[np.ndarray] = []  # frames that hold a NaN
+        self.most: list[float] = []
+        laid = []
+        for i, (array, lengths, side) in enumerate(zip(atom.arrays, (n_len, m_len), sides)):
+            own = lengths if len(array) > 1 else [max(lengths, default=0)]
+            found = [side(a[:n].astype(np.float64), **atom.atom.options) for a, n in zip(array, own)]
+            depth = found[0].array.shape[1] if found else array.shape[2]
+            whole = np.zeros((len(array), array.shape[1], depth))
+            for out, p in zip(whole, found):
+                out[: len(p.array)] = p.array
+            self.prepared.append(found)
+            self.bad.append(np.isnan(whole).any(axis=2))
+            self.most.append(float(np.max(np.abs(whole), initial=0.0, where=~np.isnan(whole))))
+            laid.append((self._columns if i else self._rows)(whole))
+        self.moving = tuple(laid)
+        self.arrays = (*laid, np.array([self.scale], self.real))
+
+    def _rows(self, whole):
+        out = np.zeros((len(whole), whole.shape[1] + ROWS - 1, whole.shape[2]), self.real)
+        out[:, : whole.shape[1]] = whole
+        return out
+
+    def _columns(self, whole):
+        """In panels of as many columns as a vector has lanes, with an odd number of lines."""
+        lanes = LINE // self.real.itemsize
+        batch, m, depth = whole.shape
+        panels = -(-m // lanes)
+        out = np.zeros((batch, panels * lanes, depth | 1), self.real)
+        out[:, :m, :depth] = whole
+        return np.ascontiguousarray(out.reshape(batch, panels, lanes, depth | 1).swapaxes(2, 3))
+
+    def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
+        """Whether the frames show for certain what the cost would; marks the items with a NaN."""
+        depth = self.moving[0].shape[2]
+        x, y = self.most
+        largest = depth * ((x + y) ** 2 if self.kind == "differences" else x * y)
+        if not max(1.0, abs(self.scale)) * largest < room:  # infinities too
+            return False
+        if self.scale and not 1.0 / ORDINARY <= abs(self.scale) <= ORDINARY:
+            return False
+        for bad, read in zip(self.bad, (reads.rows, reads.columns)):
+            nan |= (bad & read).any(axis=1)
+        return True
+
+    def back(self, place: int, gradient, lost) -> np.ndarray:
+        """What flows to an input, from what flows to its prepared frames; NaN in the items that are lost."""
+        array = self.bound.arrays[place]
+        out = np.zeros(array.shape)
+        if place:
+            gradient = gradient.swapaxes(2, 3).reshape(len(array), -1, gradient.shape[2])
+        with np.errstate(all="ignore"):
+            for to, flow, p in zip(out, gradient, self.prepared[place]):
+                n, depth = p.array.shape
+                to[:n] = p.back(flow[:n, :depth].astype(np.float64))
+        for b in lost:
+            out[b if len(out) > 1 else 0, : self.lengths[place][b]] = np.nan
+        return out.reshape(self.bound.shapes[place])
+
+
+# --- tables -----------------------------------------------------------------------------------------
+
+
+class _Entries:
+    """A term that looks entries up."""
+
+    places = (0,)
+
+    def __init__(self, atom: BoundAtom, real: np.dtype):
+        self.atom, self.real = atom.atom, real
+        self.bound, self.kind = atom, "entries"
+        self.scale = atom.scale * atom.kind.factor
+
+    def prepare(self, n_len, m_len) -> None:
+        """Lay the table and the indices out; what lies beyond the lengths reads the entry 0."""
+        self.lengths = n_len, m_len
+        table, columns = self.bound.arrays
+        rows = np.arange(table.shape[1])[None]
+        table = np.ascontiguousarray(table, self.real)
+        self.moving = (table,)
+        self.indices = rows, _within(columns, m_len)
+        self.arrays = (table, *(np.ascontiguousarray(i, np.uint32) for i in self.indices), np.array([self.scale], self.real))
+
+    def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
+        """Whether the entries that are read show for certain what the cost would; marks the items with a NaN."""
+        table = self.moving[0]
+        for b in range(len(nan)):
+            rows, columns = (
+                np.unique(i[b if len(i) > 1 else 0][read[b]]) for i, read in zip(self.indices, (reads.rows, reads.columns))
+            )
+            part = table[b if len(table) > 1 else 0][rows][:, columns]
+            bad, infinite = np.isnan(part), np.isinf(part)
+            lost = infinite & (np.sign(self.scale) * part != forbid)  # refused, or forbidden though its scale is 0
+            huge = abs(self.scale) * np.max(np.abs(part), initial=0.0, where=~(bad | infinite)) >= room
+            if lost.any() or huge or (bad.any() and reads.windowed):
+                return False
+            nan[b] |= bad.any()
+        return True
+
+    def back(self, place: int, gradient, lost) -> np.ndarray:
+        """What flows to the table; NaN to the entries of items that are lost."""
+        for b in lost:
+            rows, columns = (i[b if len(i) > 1 else 0, : n[b]] for i, n in zip(self.indices, self.lengths))
+            gradient[b if len(gradient) > 1 else 0][np.ix_(np.unique(rows), np.unique(columns))] = np.nan
+        return gradient.reshape(self.bound.shapes[place])
+
+
+def _within(indices, lengths):
+    """0 in place of what lies beyond the lengths."""
+    longest = lengths[:, None] if len(indices) > 1 else np.max(lengths, initial=0)
+    return np.where(np.arange(indices.shape[1]) < longest, indices, 0)
