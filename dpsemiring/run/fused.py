@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dpsemiring.run.local_costs import Prepared
+from dpsemiring.run.local_costs import Prepared, as_it_stands
 from dpsemiring.run.sources import BoundAtom, BoundSource
 
 ROWS = 8  # that kernels take at a time: `x` has so many rows, less one, beyond the last
@@ -125,7 +125,7 @@ def fuse(source: BoundSource, n_len, m_len, forbid: float, real, ranges=None) ->
         for atom in source.atoms:
             term = (_Entries if atom.takes_labels else _Frames)(atom, np.dtype(real))
             for b, (n, m) in enumerate(zip(n_len, m_len)):
-                atom.check(b, *atom.item(b, n, m))
+                atom.check(b, *atom.cut(b, n, m))
             term.prepare(n_len, m_len)
             if not term.shows(reads, forbid, nan, room):
                 return None
@@ -150,49 +150,47 @@ class _Frames:
     def prepare(self, n_len, m_len) -> None:
         """Lay the prepared frames out."""
         self.lengths = n_len, m_len
-        atom, sides = self.bound, (self.bound.kind.rows, self.bound.kind.columns)
-        self.bad: list[np.ndarray] = []  # frames that hold a NaN
-        self.most: list[float] = []
+        kind, options = self.bound.kind, self.bound.atom.options
         laid = []
-        for i, (array, lengths, side) in enumerate(zip(atom.arrays, (n_len, m_len), sides)):
+        for i, (array, lengths, side) in enumerate(zip(self.bound.arrays, self.lengths, (kind.rows, kind.columns))):
             own = lengths if len(array) > 1 else [max(lengths, default=0)]
-            found = [side(a[:n].astype(np.float64), **atom.atom.options) for a, n in zip(array, own)]
+            wide = array.dtype if side is as_it_stands else np.float64
+            found = [side(a[:n].astype(wide, copy=False), **options) for a, n in zip(array, own)]
             depth = found[0].array.shape[1] if found else array.shape[2]
-            whole = np.zeros((len(array), array.shape[1], depth))
-            for out, p in zip(whole, found):
-                out[: len(p.array)] = p.array
+            laid.append((self._columns if i else self._rows)(found, len(array), array.shape[1], depth))
             self.prepared.append(found)
-            self.bad.append(np.isnan(whole).any(axis=2))
-            self.most.append(float(np.max(np.abs(whole), initial=0.0, where=~np.isnan(whole))))
-            laid.append((self._columns if i else self._rows)(whole))
         self.moving = tuple(laid)
         self.arrays = (*laid, np.array([self.scale], self.real))
 
-    def _rows(self, whole):
-        out = np.zeros((len(whole), whole.shape[1] + ROWS - 1, whole.shape[2]), self.real)
-        out[:, : whole.shape[1]] = whole
+    def _rows(self, found, batch, n, depth):
+        out = np.zeros((batch, n + ROWS - 1, depth), self.real)
+        for frames, p in zip(out, found):
+            frames[: len(p.array)] = p.array
         return out
 
-    def _columns(self, whole):
+    def _columns(self, found, batch, m, depth):
         """In panels of as many columns as a vector has lanes, with an odd number of lines."""
         lanes = LINE // self.real.itemsize
-        batch, m, depth = whole.shape
-        panels = -(-m // lanes)
-        out = np.zeros((batch, panels * lanes, depth | 1), self.real)
-        out[:, :m, :depth] = whole
-        return np.ascontiguousarray(out.reshape(batch, panels, lanes, depth | 1).swapaxes(2, 3))
+        out = np.zeros((batch, -(-m // lanes), depth | 1, lanes), self.real)
+        for panels, p in zip(out, found):
+            whole, rest = divmod(len(p.array), lanes)
+            panels[:whole, :depth] = p.array[: whole * lanes].reshape(whole, lanes, depth).swapaxes(1, 2)
+            if rest:
+                panels[whole, :depth, :rest] = p.array[whole * lanes :].T
+        return out
 
     def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
         """Whether the frames show for certain what the cost would; marks the items with a NaN."""
-        depth = self.moving[0].shape[2]
-        x, y = self.most
-        largest = depth * ((x + y) ** 2 if self.kind == "differences" else x * y)
+        x, y = (_largest(a) for a in self.moving)
+        largest = self.moving[0].shape[2] * ((x + y) ** 2 if self.kind == "differences" else x * y)
         if not max(1.0, abs(self.scale)) * largest < room:  # infinities too
             return False
         if self.scale and not 1.0 / ORDINARY <= abs(self.scale) <= ORDINARY:
             return False
-        for bad, read in zip(self.bad, (reads.rows, reads.columns)):
-            nan |= (bad & read).any(axis=1)
+        for found, read in zip(self.prepared, (reads.rows, reads.columns)):
+            for b in range(len(nan)) if any(np.isnan(p.array.sum()) for p in found) else ():
+                bad = np.isnan(found[b if len(found) > 1 else 0].array).any(axis=1)
+                nan[b] |= (bad & read[b, : len(bad)]).any()
         return True
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
@@ -236,6 +234,8 @@ class _Entries:
     def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
         """Whether the entries that are read show for certain what the cost would; marks the items with a NaN."""
         table = self.moving[0]
+        if table.size and abs(self.scale) * _largest(table, nan=np.inf) < room:
+            return True
         for b in range(len(nan)):
             rows, columns = (
                 np.unique(i[b if len(i) > 1 else 0][read[b]]) for i, read in zip(self.indices, (reads.rows, reads.columns))
@@ -255,6 +255,14 @@ class _Entries:
             rows, columns = (i[b if len(i) > 1 else 0, : n[b]] for i, n in zip(self.indices, self.lengths))
             gradient[b if len(gradient) > 1 else 0][np.ix_(np.unique(rows), np.unique(columns))] = np.nan
         return gradient.reshape(self.bound.shapes[place])
+
+
+def _largest(array, nan=0.0):
+    """The largest size of a number; `nan` where there is one, if that is more."""
+    most = max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
+    if most == most:
+        return most
+    return max(nan, float(np.max(np.abs(array), initial=0.0, where=~np.isnan(array))))
 
 
 def _within(indices, lengths):

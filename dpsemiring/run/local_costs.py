@@ -39,7 +39,8 @@ class Prepared:
     back: Callable[[np.ndarray], np.ndarray] = lambda flow: flow
 
 
-def _as_it_stands(x, **options) -> Prepared:
+def as_it_stands(x, **options) -> Prepared:
+    """No preparation."""
     return Prepared(x)
 
 
@@ -58,8 +59,8 @@ class Kind:
 
     form: str
     factor: float = 1.0
-    rows: Callable[..., Prepared] = _as_it_stands
-    columns: Callable[..., Prepared] = _as_it_stands
+    rows: Callable[..., Prepared] = as_it_stands
+    columns: Callable[..., Prepared] = as_it_stands
     second: str = "features"  # or "labels", or "either": whole numbers are labels then
     limits: Callable[..., tuple] = lambda **options: (None, None)
 

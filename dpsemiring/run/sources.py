@@ -69,9 +69,14 @@ class BoundAtom:
                 f"{y.shape}); the last axes must be equal: time comes first, channels last"
             )
 
-    def item(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs of one item, cut to its lengths; in float64 where there is something to add up."""
+    def cut(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """The inputs of one item, cut to its lengths."""
         x, y = (a[b if len(a) > 1 else 0, :length] for a, length in zip(self.arrays, (n, m)))
+        return x, y
+
+    def item(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same in float64 where there is something to add up."""
+        x, y = self.cut(b, n, m)
         return (x, y) if self.takes_labels else (x.astype(np.float64), y.astype(np.float64))
 
     def check(self, b: int, x: np.ndarray, y: np.ndarray) -> None:
@@ -158,16 +163,21 @@ class BoundSource:
 
 def gradient(sources: Mapping[str, BoundSource], name: str, flows: Mapping[str, np.ndarray]) -> np.ndarray:
     """What flows to the named array, from what flows to each plane, (N, M) or (B, N, M)."""
-    uses = [(source, atom, place) for source in sources.values() for own, atom, place in source.named() if own == name]
-    arrays = [list(atom.atom.inputs.values())[place] for _, atom, place in uses]
+    with np.errstate(all="ignore"):
+        parts = [atom.back(i, flows[s.plane].reshape(s.batch, *s.shape[-2:]), s.lengths) for s, atom, i in uses(sources, name)]
+    return sum(parts[1:], parts[0])
+
+
+def uses(sources: Mapping[str, BoundSource], name: str) -> list[tuple[BoundSource, BoundAtom, int]]:
+    """(source, atom, place) of each place at which the named array stands; refused where it is not one array."""
+    found = [(source, atom, place) for source in sources.values() for own, atom, place in source.named() if own == name]
+    arrays = [list(atom.atom.inputs.values())[place] for _, atom, place in found]
     if any(a is not arrays[0] for a in arrays):
         raise ValueError(
             f"grad: {name!r} names {len({id(a) for a in arrays})} different arrays of the cost's sources; tell them apart, as in "
-            f"dp.costs.{uses[-1][1].atom.kind}(..., names=({', '.join(repr(n + '2') for n in uses[-1][1].atom.names)}))"
+            f"dp.costs.{found[-1][1].atom.kind}(..., names=({', '.join(repr(n + '2') for n in found[-1][1].atom.names)}))"
         )
-    with np.errstate(all="ignore"):
-        parts = [atom.back(i, flows[s.plane].reshape(s.batch, *s.shape[-2:]), s.lengths) for s, atom, i in uses]
-    return sum(parts[1:], parts[0])
+    return found
 
 
 def _common(what, sizes):
