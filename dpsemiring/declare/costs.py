@@ -37,6 +37,7 @@ class Atom:
     names: tuple[str, str]  # under which their gradients are asked for
     options: Mapping[str, Any] = field(default_factory=dict)
     own: tuple[Callable, Callable | None] | None = None  # make and back, of a kind that the library does not know
+    rows: Any = None  # labels: which row of the first array each row of the lattice reads; None: its own
 
     def __post_init__(self):
         names = tuple(self.names) if isinstance(self.names, (tuple, list)) else ()
@@ -149,6 +150,40 @@ def gather(log_probs, labels, *, names: tuple[str, str] = ("log_probs", "labels"
         Under which ``result.grad`` knows `log_probs`; labels have no derivative.
     """
     return _atom("gather", {"log_probs": log_probs, "labels": labels}, names)
+
+
+def lookup(table, rows, columns, *, names: tuple[str, str] = ("table", "columns")) -> Source:
+    """``table[rows[n], columns[m]]``: the entry of a table for two symbols, as it stands.
+
+    The cost of a substitution matrix: neither the array of all pairs nor one of scores for each symbol of a sequence is
+    made of it. ``gather`` is the same with a row of the table for each row of the lattice.
+
+    Parameters
+    ----------
+    table : (V, W) or (B, V, W) float
+        A score is maximised; ``-lookup(...)`` is a cost.
+    rows : (N,) or (B, N) int
+        In 0 .. V - 1 within each item's length; entries beyond it are not looked at.
+    columns : (M,) or (B, M) int
+        In 0 .. W - 1, likewise.
+    names : pair of str
+        Under which ``result.grad`` knows `table`; labels have no derivative.
+
+    Raises
+    ------
+    ValueError, TypeError
+        At the call: for labels outside the table, by their place; other shapes; labels that are no whole numbers.
+
+    Examples
+    --------
+    >>> import dpsemiring as dp
+    >>> mismatch = [[0.0, 1.0, 1.0], [1.0, 0.0, 0.5], [1.0, 0.5, 0.0]]
+    >>> pairs = lookup(mismatch, rows=[0, 1, 2], columns=[0, 2, 2])
+    >>> result = dp.compile(dp.topologies.edit_distance(), dp.Tropical, engine="reference")(pairs)
+    >>> float(result.total), result.grad("table").tolist()
+    (0.5, [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    """
+    return Source(((1.0, Atom("lookup", {"table": table, "columns": columns}, names, rows=rows)),))
 
 
 def nll(log_probs, targets, *, names: tuple[str, str] = ("log_probs", "targets")) -> Source:

@@ -225,7 +225,7 @@ class _Entries:
         """Lay the table and the indices out; what lies beyond the lengths reads the entry 0."""
         self.lengths = n_len, m_len
         table, columns = self.bound.arrays
-        rows = np.arange(table.shape[1])[None]
+        rows = np.arange(table.shape[1])[None] if self.bound.rows is None else _within(self.bound.rows, n_len)
         table = np.ascontiguousarray(table, self.real)
         self.moving = (table,)
         self.indices = rows, _within(columns, m_len)

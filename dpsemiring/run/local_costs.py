@@ -208,6 +208,7 @@ KINDS = {
     "sqeuclidean": Kind("differences"),
     "cosine": Kind("differences", 0.5, lambda x: _direction(x, 0), lambda y: _direction(y, 1)),
     "gather": Kind("entries", second="labels"),
+    "lookup": Kind("entries", second="labels"),  # of the table's rows that the lattice's rows name
     "nll": Kind("products", -1.0, second="either", limits=lambda: (None, Limit(0.0, np.finfo(float).max))),
     "bce": Kind(
         "products",

@@ -12,7 +12,10 @@ from dpsemiring.run.local_costs import KINDS, Own
 
 
 class BoundAtom:
-    """An atom whose arrays are checked: `arrays` are (B or 1, N, ...) and (B or 1, M, ...)."""
+    """An atom whose arrays are checked: `arrays` are (B or 1, N, ...) and (B or 1, M, ...).
+
+    Where `rows`, (B or 1, N), is not None, row n of the lattice reads row ``rows[n]`` of the first array.
+    """
 
     def __init__(self, plane: str, scale: float, atom: Atom):
         self.what, self.scale, self.atom = f"plane {plane!r}: {atom.kind}", scale, atom
@@ -21,20 +24,23 @@ class BoundAtom:
         x, y = (plain_array(f"{self.what}: {name}", value) for name, value in atom.inputs.items())
         floats = [a.dtype for a in (x, y) if a.dtype.kind == "f"]
         self.takes_labels = self._are_labels(y)
+        rows = None if atom.rows is None else self._row_labels(plain_array(f"{self.what}: rows", atom.rows))
         x = real_array(f"{self.what}: {self.arguments[0]}", x)
         y = y if self.takes_labels else real_array(f"{self.what}: {self.arguments[1]}", y)
         self._check_axes(x, y)
         self.shapes = x.shape, y.shape
         single = (2, 1 if self.takes_labels else 2)
-        self.batched = any(a.ndim > axes for a, axes in zip((x, y), single))
+        self.batched = any(a.ndim > axes for a, axes in zip((x, y), single)) or (rows is not None and rows.ndim > 1)
+        self.rows = rows if rows is None or rows.ndim > 1 else rows[None]
         self.arrays = tuple(a if a.ndim > axes else a[None] for a, axes in zip((x, y), single))
-        self.batch = _common(f"{self.what}: {' and '.join(self.arguments)}", [len(a) for a in self.arrays])
+        named = dict(zip(self.arguments, self.arrays)) | ({} if rows is None else {"rows": self.rows})
+        self.batch = _common(f"{self.what}: {' and '.join(named)}", [len(a) for a in named.values()])
         self.real = real_array("", np.zeros(0, np.result_type(*floats) if floats else np.float64)).dtype
 
     @property
     def size(self) -> tuple[int, int]:
         """N, M."""
-        return self.arrays[0].shape[1], self.arrays[1].shape[1]
+        return (self.arrays[0] if self.rows is None else self.rows).shape[1], self.arrays[1].shape[1]
 
     def _are_labels(self, y):
         whole = y.dtype.kind in "iu"
@@ -42,10 +48,17 @@ class BoundAtom:
             raise TypeError(f"{self.what}: {self.arguments[1]} are whole numbers, found {y.dtype}")
         return whole and self.kind.second != "features"
 
+    def _row_labels(self, rows):
+        if rows.dtype.kind not in "iu":
+            raise TypeError(f"{self.what}: rows are whole numbers, found {rows.dtype}")
+        if rows.ndim not in (1, 2):
+            raise ValueError(f"{self.what}: rows are whole numbers of the shape {rows.shape}; (N,) or (B, N) is expected")
+        return rows
+
     def _check_axes(self, x, y):
         first, second = self.arguments
         last = "D" if self.kind.second == "features" else "V"
-        wanted_x = f"(N, {last}) or (B, N, {last})"
+        wanted_x = f"(N, {last}) or (B, N, {last})" if self.atom.rows is None else "(V, W) or (B, V, W)"
         if x.ndim not in (2, 3):
             raise ValueError(f"{self.what}: {first} has the shape {x.shape}; {wanted_x} is expected{_one_feature(x)}")
         if self.takes_labels:
@@ -71,8 +84,18 @@ class BoundAtom:
 
     def cut(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
         """The inputs of one item, cut to its lengths."""
-        x, y = (a[b if len(a) > 1 else 0, :length] for a, length in zip(self.arrays, (n, m)))
-        return x, y
+        x, y = (a[b if len(a) > 1 else 0] for a in self.arrays)
+        return (x[:n] if self.rows is None else x[self._below(b, n)]), y[:m]
+
+    def _below(self, b: int, n: int) -> np.ndarray:
+        """Which rows of the first array the rows of an item read."""
+        rows = self.rows[b if len(self.rows) > 1 else 0, :n]
+        self._check_labels(b, rows, self.arrays[0].shape[1], "row")
+        return rows
+
+    def _check_labels(self, b, labels, count, axis):
+        for i in np.flatnonzero((labels < 0) | (labels >= count)):
+            raise ValueError(f"{self.what}: label {labels[i]} of item {b} at {axis} {i} is outside 0 .. {count - 1}")
 
     def item(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
         """The same in float64 where there is something to add up."""
@@ -82,8 +105,7 @@ class BoundAtom:
     def check(self, b: int, x: np.ndarray, y: np.ndarray) -> None:
         """Refuse numbers that an input must not hold."""
         if self.takes_labels:
-            for m in np.flatnonzero((y < 0) | (y >= x.shape[-1])):
-                raise ValueError(f"{self.what}: label {y[m]} of item {b} at column {m} is outside 0 .. {x.shape[-1] - 1}")
+            self._check_labels(b, y, x.shape[-1], "column")
             return
         for name, axis, array, limit in zip(self.arguments, ("row", "column"), (x, y), self.kind.limits(**self.atom.options)):
             if limit is not None:
@@ -110,8 +132,12 @@ class BoundAtom:
         out = np.zeros(self.arrays[place].shape, flow.dtype if self.takes_labels else np.float64)
         for b, (n, m) in enumerate(zip(*lengths)):
             x, y = self.item(b, n, m)
-            found = self.kind.back(flow[b, :n, :m], x, y, **self.atom.options)[place]
-            out[b if len(out) > 1 else 0, : lengths[place][b]] += self.scale * found
+            found = self.scale * self.kind.back(flow[b, :n, :m], x, y, **self.atom.options)[place]
+            own = out[b if len(out) > 1 else 0]
+            if place or self.rows is None:
+                own[: len(found)] += found
+            else:
+                np.add.at(own, self._below(b, n), found)
         return out.reshape(self.shapes[place])
 
 
@@ -158,7 +184,7 @@ class BoundSource:
 
     def labels(self) -> set[str]:
         """The names of the inputs that have none."""
-        return {a.atom.names[1] for a in self.atoms if a.takes_labels}
+        return {a.atom.names[1] for a in self.atoms if a.takes_labels} | {"rows" for a in self.atoms if a.rows is not None}
 
 
 def gradient(sources: Mapping[str, BoundSource], name: str, flows: Mapping[str, np.ndarray]) -> np.ndarray:

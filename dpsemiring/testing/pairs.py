@@ -54,6 +54,7 @@ DEFINITIONS: dict[str, Callable[..., float]] = {
     "sqeuclidean": _sqeuclidean,
     "cosine": _cosine,
     "gather": _gather,
+    "lookup": _gather,
     "nll": _nll,
     "bce": _bce,
 }
@@ -71,7 +72,9 @@ def read_source(source: Source, forbid: float) -> np.ndarray:
 
 def _read_atom(atom: Atom) -> np.ndarray:
     x, y = map(np.asarray, atom.inputs.values())
-    axes = 1 if y.dtype.kind in "iu" and atom.kind in ("gather", "nll") else 2
+    if atom.rows is not None:
+        return _read_atom(replace(atom, inputs=dict(zip(atom.inputs, (_rows_of(x, np.asarray(atom.rows)), y))), rows=None))
+    axes = 1 if y.dtype.kind in "iu" and atom.kind in ("gather", "lookup", "nll") else 2
     if x.ndim == 2 and y.ndim == axes and atom.own is not None:
         return np.array([[atom.own[0](a[None], b[None])[0, 0] for b in y] for a in x], float)
     if x.ndim == 2 and y.ndim == axes:
@@ -80,3 +83,13 @@ def _read_atom(atom: Atom) -> np.ndarray:
     batch = max(len(x), len(y))
     items = zip(np.broadcast_to(x, (batch, *x.shape[1:])), np.broadcast_to(y, (batch, *y.shape[1:])))
     return np.array([_read_atom(replace(atom, inputs=dict(zip(atom.inputs, pair)))) for pair in items])
+
+
+def _rows_of(table, rows):
+    """(N, W) or (B, N, W): the rows that are named, of a table for all items or of one for each."""
+    if table.ndim == 2:
+        return table[rows]
+    batch = max(len(table), len(rows) if rows.ndim > 1 else 1)
+    return np.stack(
+        [t[r] for t, r in zip(np.broadcast_to(table, (batch, *table.shape[1:])), np.broadcast_to(rows, (batch, rows.shape[-1])))]
+    )

@@ -338,3 +338,44 @@ def test_what_a_cost_of_ones_own_must_be():
     result = dp.compile(dp.topologies.dtw(), dp.Softmin(), engine="reference")(dp.costs.own(x, y, cityblock))
     with pytest.raises(ValueError, match="'x' has no gradient, since own was given no back="):
         result.grad("x")
+
+
+# --- tables of pairs --------------------------------------------------------------------------------
+
+
+def test_lookup_is_a_substitution_matrix():
+    rng = RNG(0)
+    table, rows, columns = rng.normal(size=(4, 3)), rng.integers(0, 4, (2, 6)), rng.integers(0, 3, (2, 5))
+    source, lengths = -dp.costs.lookup(table, rows, columns), ([6, 3], [5, 4])
+    np.testing.assert_array_equal(made(source), [-table[np.ix_(r, c)] for r, c in zip(rows, columns)])
+    np.testing.assert_array_equal(read_source(source, math.inf), made(source))
+    np.testing.assert_array_equal(made(dp.costs.lookup(table, rows[0], columns)), made(dp.costs.gather(table[rows[0]], columns)))
+    each = rng.normal(size=(2, 4, 3))
+    found = made(dp.costs.lookup(each, rows[0], columns[1]))
+    np.testing.assert_array_equal(found, each[:, rows[0]][:, :, columns[1]])
+    np.testing.assert_array_equal(read_source(dp.costs.lookup(each, rows[0], columns[1]), math.inf), found)
+    rows[1, 3:], columns[1, 4:] = -99, 99  # padding
+
+    def call(a):
+        return SOFT(dp.costs.lookup(a, rows, columns), lengths)
+
+    np.testing.assert_allclose(call(table).grad("table"), differences(call, table), atol=1e-7)
+    np.testing.assert_allclose(call(each).grad("table"), differences(call, each), atol=1e-7)
+
+
+def test_what_a_lookup_must_be():
+    table = np.zeros((4, 3))
+    with pytest.raises(ValueError, match=r"lookup: label 4 of item 0 at row 1 is outside 0 \.\. 3"):
+        SOFT(dp.costs.lookup(table, [0, 4], [0]))
+    with pytest.raises(ValueError, match=r"lookup: label 3 of item 0 at column 0 is outside 0 \.\. 2"):
+        SOFT(dp.costs.lookup(table, [0, 1], [3]))
+    with pytest.raises(TypeError, match="lookup: rows are whole numbers, found float64"):
+        SOFT(dp.costs.lookup(table, [0.0], [0]))
+    with pytest.raises(ValueError, match=r"rows are whole numbers of the shape \(\); \(N,\) or \(B, N\) is expected"):
+        SOFT(dp.costs.lookup(table, 0, [0]))
+    with pytest.raises(ValueError, match=r"table has the shape \(4,\); \(V, W\) or \(B, V, W\) is expected"):
+        SOFT(dp.costs.lookup(table[:, 0], [0], [0]))
+    with pytest.raises(ValueError, match="table and columns and rows have the batch sizes 1 and 3 and 2"):
+        SOFT(dp.costs.lookup(table, np.zeros((2, 5), int), np.zeros((3, 5), int)))
+    with pytest.raises(ValueError, match="'rows' are labels, which have no derivative"):
+        SOFT(dp.costs.lookup(table, [0], [0])).grad("rows")

@@ -105,6 +105,7 @@ KINDS = {
     "bce of logits": (lambda x, y: dp.costs.bce(x, y, logits=True), "products", frames, unit),
     "nll": (dp.costs.nll, "entries", log_probs, None),
     "gather": (lambda x, y: -0.5 * dp.costs.gather(x, y), "entries", log_probs, None),
+    "lookup": (lambda x, y: dp.costs.lookup(x[..., :4, :], RNG(5).integers(0, 4, 30), y), "entries", log_probs, None),
 }
 # the leading axes of x and of y, lengths
 BATCHES = {
@@ -124,7 +125,8 @@ def drawn(kind, batch, real, depth=5, seed=0):
     lengths = tuple(map(np.array, lengths))
     for a, lead, own in ((x, lead_x, lengths[0]), (y, lead_y, lengths[1])):  # padding is never read
         for b in range(len(own) if lead == (3,) else 0):
-            a[b, own[b] :] = -99 if a.dtype.kind == "i" else math.nan
+            if kind != "lookup" or a is y:
+                a[b, own[b] :] = -99 if a.dtype.kind == "i" else math.nan
     if second is None and not lead_x and lead_y:
         x = x[None]
     return source(x, y), lengths
@@ -287,11 +289,13 @@ def test_numbers_out_of_range_are_refused_as_ever():
         fused_of(dp.costs.bce([[2.0]], [[0.5]]))
 
 
-@pytest.mark.parametrize("kind", ["sqeuclidean", "soft nll", "gather"])
+@pytest.mark.parametrize("kind", ["sqeuclidean", "soft nll", "gather", "lookup"])
 def test_single_precision_gradients_of_a_large_problem(kind):
     size = 1500
     source, kernel, first, second = KINDS[kind]
     x = first(RNG(0), size, 8).astype(np.float32)
+    if kind == "lookup":
+        source = lambda x, y: dp.costs.lookup(x[:8], RNG(5).integers(0, 8, size), y)  # noqa: E731
     y = RNG(1).integers(0, 8, size) if second is None else second(RNG(1), size, 8).astype(np.float32)
     flows = RNG(2).random((1, size, size)).astype(np.float32)
     bound, lengths = BoundSource("cost", source(x, y)), (np.array([size]), np.array([size]))

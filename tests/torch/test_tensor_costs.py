@@ -364,6 +364,25 @@ def test_a_forbidden_cost_wins_over_a_zero_multiple():
         assert not log_p.grad.any()
 
 
+@pytest.mark.parametrize("each", [False, True])
+def test_lookup(each):
+    """A table for all items or one for each, symbols in the padding, twice differentiable."""
+    rng = np.random.default_rng(0)
+    table, rows, columns = real(rng, *((2,) if each else ()), 4, 3), rng.integers(0, 4, (2, 5)), rng.integers(0, 3, (2, 6))
+    rows[1, 3:], columns[0, 4:] = -99, 99
+    lengths = np.array([5, 3]), np.array([4, 6])
+    wanted = FREE(dp.costs.lookup(table, rows, columns), lengths)
+    tensor, labels = leaf(table), (torch.tensor(rows), torch.tensor(columns))
+    found = FREE(dp.costs.lookup(tensor, *labels), tuple(map(torch.tensor, lengths)))
+    np.testing.assert_allclose(found.total.detach(), wanted.total, rtol=1e-12)
+    found.total.sum().backward()
+    np.testing.assert_allclose(tensor.grad, wanted.grad("table"), atol=1e-12)
+    with pytest.raises(ValueError, match=r"lookup: label -99 of item 1 at row 3 is outside 0 \.\. 3"):
+        FREE(dp.costs.lookup(tensor, *labels))
+    with pytest.raises(TypeError, match="rows are whole numbers"):
+        FREE(dp.costs.lookup(tensor, tensor, labels[1]))
+
+
 def test_sources_that_are_refused():
     x, y = torch.zeros(3, 2), torch.zeros(4, 2)
     cases = {
