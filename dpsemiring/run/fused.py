@@ -65,14 +65,17 @@ class Fused:
     arrays : tuple of tuples of arrays
         For each term those that its kernels take, in their order.
     nan : (B,) bool
-        The items of which a cost that some cell reads is NaN. Nobody needs to fill or drain them: their share of the
-        gradients is NaN.
+        The items of which a cost that some cell reads is NaN, whatever the kernels fill in. Nobody needs to fill or drain
+        them: their share of the gradients is NaN.
+    names : set of str
+        The inputs that have a gradient.
     """
 
     def __init__(self, terms: list[_Frames | _Entries], nan: np.ndarray):
         self.terms, self.nan = terms, nan
         self.kinds = tuple(t.kind for t in terms)
         self.arrays = tuple(t.arrays for t in terms)
+        self.names = {t.atom.names[place] for t in terms for place in t.places}
 
     def gradients(self, beside=None) -> tuple[tuple[np.ndarray, ...], ...]:
         """Zeros for the kernels to add to, for each term in their order.
@@ -191,6 +194,9 @@ class _Frames:
             for b in range(len(nan)) if any(np.isnan(p.array.sum()) for p in found) else ():
                 bad = np.isnan(found[b if len(found) > 1 else 0].array).any(axis=1)
                 nan[b] |= (bad & read[b, : len(bad)]).any()
+        for array in self.moving:  # a flow of 0 to a frame that another item reads, or none, must stay 0
+            if array.size and np.isnan(array.min()):
+                array[np.isnan(array)] = 0.0
         return True
 
     def back(self, place: int, gradient, lost) -> np.ndarray:

@@ -242,6 +242,37 @@ def test_a_nan_marks_the_items_that_read_it():
     assert np.isnan(found[1, :, :2]).all() and np.isfinite(found[1, :, 2]).all() and np.isfinite(found[0]).all()
 
 
+def test_a_nan_does_not_reach_items_that_do_not_read_it():
+    """Also where their strips and vectors go on beyond their lengths, in an array that serves all items."""
+    x, y = frames(RNG(0), 20, 3), frames(RNG(1), 20, 3)
+    clean = BoundSource("cost", dp.costs.sqeuclidean(np.stack([x] * 2), np.stack([y] * 2)))
+    x[10], y[10] = math.nan, math.nan
+    lengths, flows = (np.array([10, 20]), np.array([10, 20])), RNG(9).random((2, 20, 20))
+    clean.lengths = lengths
+    for first, second in ((x, np.stack([y] * 2)), (np.stack([x] * 2), y)):
+        fused = fuse(BoundSource("cost", dp.costs.sqeuclidean(first, second)), *lengths, math.inf, np.float64)
+        assert fused.nan.tolist() == [False, True]
+        gradients = fused.gradients()
+        drained(fused, flows, lengths, gradients, items=[0])
+        name = "y" if second.ndim == 3 else "x"
+        close(fused.back(name, gradients)[0, :10], gradient({"cost": clean}, name, {"cost": flows})[0, :10], np.float64)
+
+
+def test_a_strip_leaves_the_rows_of_others_alone():
+    """Not even a 0 is added, since another worker may be adding there; it would take the sign from a -0."""
+    source, lengths = drawn("sqeuclidean", "one", np.float64)
+    fused = fuse(BoundSource("cost", source), *lengths, math.inf, np.float64)
+    gradients = fused.gradients()
+    gradients[0][0][:] = gradients[0][1][:] = -0.0
+    strip = np.ones(3 * 16)
+    DRAIN["differences"]((strip, 16, 0, 0, 5, 8, 16, 32), (*fused.arrays[0], *gradients[0]))
+    untouched = np.signbit(gradients[0][0][0, :30]) & (gradients[0][0][0, :30] == 0.0)
+    assert untouched.all(axis=1).tolist() == [not 5 <= n < 8 for n in range(30)]
+    panels = gradients[0][1][0, :, :5]
+    untouched = (np.signbit(panels) & (panels == 0.0)).all(axis=(1, 2))
+    assert untouched.tolist() == [not 2 <= p < 4 for p in range(6)]
+
+
 def test_a_window_hides_what_no_cell_reads():
     x, y = frames(RNG(0), 4, 2), frames(RNG(1), 5, 2)
     lo, hi = np.array([[0, 0, 2, 2]]), np.array([[2, 0, 2, 4]])  # rows 1 and 2 and column 4 are not read

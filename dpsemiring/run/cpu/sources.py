@@ -8,7 +8,9 @@ A strip is a row-major array of some rows of a plane: its cell (n, m) stands at
     drain_KIND(flows, width, c0, item, n_first, n_stop, m_first, m_stop, *arrays, *gradients)
         gradients += the strip's flows, carried to what the costs are made of
 
-Only the cells named are read and written. An axis of length 1 that counts items serves all of them.
+Only the cells named are read and written. An axis of length 1 that counts items serves all of them. Two workers may
+drain at the same time what belongs to different items, and different rows of one item if they have no panel of columns
+(of a table: no entry) in common; otherwise each adds to gradients of its own.
 
 Frames are laid out for vectors of V columns: `x` is (B, N + ROWS - 1, D), the last rows zeros, and `y` is in panels of V
 columns, (B, P, D or D + 1, V), zeros where there is no column or no feature. The number of lines in a panel is odd:
@@ -145,9 +147,11 @@ def _back_products(sums, frames, packed, at, lanes, y, to_y, at_y):
 
 
 @straight
-def _add_sums(to_x, at, pitch, sums, sign):
+def _add_sums(to_x, at, pitch, rows, beyond, sums, sign):
+    """Add the sums of the first `rows` vectors; the others go where no row is, since their rows may be another strip's."""
     for i, total in enumerate(totals(*sums)):  # noqa: F821
-        poke(to_x, at + i * pitch, mad(sign, total, peek(to_x, at + i * pitch)))  # noqa: F821
+        place = where(lt(rows, i + 1), beyond, at + i * pitch)  # noqa: F821
+        poke(to_x, place, mad(sign, total, peek(to_x, place)))  # noqa: F821
 
 
 @njit(**_inlined)
@@ -157,6 +161,7 @@ def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale
     sign = flows.dtype.type(-1 if squares else 1)
     x0 = item * x.shape[1] * depth if x.shape[0] > 1 else 0
     y0 = item * y.shape[1] * pitch * lanes if y.shape[0] > 1 else 0
+    beyond = x0 + (x.shape[1] - 1) * depth
     p_first, p_stop = m_first // lanes, (m_stop + lanes - 1) // lanes
     packed = np.empty((p_stop - p_first) * ROWS * lanes, flows.dtype)
     for n in range(n_first, n_stop, ROWS):
@@ -176,7 +181,7 @@ def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale
                     sums = _back_products(sums, frames, packed, at, lanes, y, to_y, at_y)
                 at += ROWS * lanes
                 at_y += pitch * lanes
-            _add_sums(to_x, at_x + d, depth, sums, sign)
+            _add_sums(to_x, at_x + d, depth, n_stop - n, beyond, sums, sign)
 
 
 @apart(**_options)
