@@ -84,7 +84,7 @@ class Fused:
         shared, since no two workers have an item in common; those that serve every item are new.
         """
         if beside is None:
-            return tuple(tuple(map(np.zeros_like, t.moving)) for t in self.terms)
+            return tuple(t.zeros() for t in self.terms)
         return tuple(tuple(g if len(g) > 1 else np.zeros_like(g) for g in own) for own in beside)
 
     def back(self, name: str, *gradients) -> np.ndarray:
@@ -199,12 +199,19 @@ class _Frames:
                 array[np.isnan(array)] = 0.0
         return True
 
+    def zeros(self) -> tuple[np.ndarray, ...]:
+        """What flows to the rows, feature by feature, and to the columns, in their panels."""
+        x, y = self.moving
+        return np.zeros((len(x), x.shape[2], x.shape[1] - ROWS + 1), self.real), np.zeros_like(y)
+
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to an input, from what flows to its prepared frames; NaN in the items that are lost."""
         array = self.bound.arrays[place]
         out = np.zeros(array.shape)
         if place:
-            gradient = gradient.swapaxes(2, 3).reshape(len(array), -1, gradient.shape[2])
+            gradient = gradient.swapaxes(2, 3).reshape(len(array), gradient.shape[1] * gradient.shape[3], gradient.shape[2])
+        else:
+            gradient = gradient.swapaxes(1, 2)
         with np.errstate(all="ignore"):
             for to, flow, p in zip(out, gradient, self.prepared[place]):
                 n, depth = p.array.shape
@@ -254,6 +261,10 @@ class _Entries:
                 return False
             nan[b] |= bad.any()
         return True
+
+    def zeros(self) -> tuple[np.ndarray, ...]:
+        """What flows to the table."""
+        return (np.zeros_like(self.moving[0]),)
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to the table; NaN to the entries of items that are lost."""

@@ -73,11 +73,13 @@ def splat(b, x):
 
 
 def totals(b, *vectors):
-    """The sum over the lanes of each of some vectors, a power of two of them: neighbours are added, two vectors at a time."""
+    """A vector whose first lanes are the sums over the lanes of some vectors, a power of two of them.
+
+    Neighbours are added, two vectors at a time."""
     found = list(vectors)
     for _ in range(vectors[0].type.count.bit_length() - 1):  # halvings of the lanes
         found = [_neighbours(b, x, y) for x, y in zip(found[::2], found[1::2] or found)]
-    return tuple(b.extract_element(found[0], ir.Constant(I32, i)) for i in range(len(vectors)))
+    return found[0]
 
 
 def _neighbours(b, x, y):

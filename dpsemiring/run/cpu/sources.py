@@ -14,8 +14,8 @@ drain at the same time what belongs to different items, and different rows of on
 
 Frames are laid out for vectors of V columns: `x` is (B, N + ROWS - 1, D), the last rows zeros, and `y` is in panels of V
 columns, (B, P, D or D + 1, V), zeros where there is no column or no feature. The number of lines in a panel is odd:
-else panels would lie a power of two apart, and one feature of them all in one set of the cache. Gradients have the
-layout of what they belong to.
+else panels would lie a power of two apart, and one feature of them all in one set of the cache. The gradient of `y` has
+the layout of `y`, that of `x` is (B, D, N), so that sums of several rows are added as one vector.
 """
 
 from __future__ import annotations
@@ -147,11 +147,10 @@ def _back_products(sums, frames, packed, at, lanes, y, to_y, at_y):
 
 
 @straight
-def _add_sums(to_x, at, pitch, rows, beyond, sums, sign):
-    """Add the sums of the first `rows` vectors; the others go where no row is, since their rows may be another strip's."""
-    for i, total in enumerate(totals(*sums)):  # noqa: F821
-        place = where(lt(rows, i + 1), beyond, at + i * pitch)  # noqa: F821
-        poke(to_x, place, mad(sign, total, peek(to_x, place)))  # noqa: F821
+def _add_sums(to_x, at, rows, sums, sign):
+    """Add the sums of the first `rows` vectors; the other rows may be another strip's."""
+    high = where(lt(rows, ROWS), rows, ROWS)  # noqa: F821
+    store_part(to_x, at, mad(splat(sign), totals(*sums), load_part(to_x, at, 0, high)), 0, high)  # noqa: F821
 
 
 @njit(**_inlined)
@@ -161,7 +160,7 @@ def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale
     sign = flows.dtype.type(-1 if squares else 1)
     x0 = item * x.shape[1] * depth if x.shape[0] > 1 else 0
     y0 = item * y.shape[1] * pitch * lanes if y.shape[0] > 1 else 0
-    beyond = x0 + (x.shape[1] - 1) * depth
+    to0 = item * depth * to_x.shape[2] if x.shape[0] > 1 else 0
     p_first, p_stop = m_first // lanes, (m_stop + lanes - 1) // lanes
     packed = np.empty((p_stop - p_first) * ROWS * lanes, flows.dtype)
     for n in range(n_first, n_stop, ROWS):
@@ -181,7 +180,7 @@ def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale
                     sums = _back_products(sums, frames, packed, at, lanes, y, to_y, at_y)
                 at += ROWS * lanes
                 at_y += pitch * lanes
-            _add_sums(to_x, at_x + d, depth, n_stop - n, beyond, sums, sign)
+            _add_sums(to_x, to0 + d * to_x.shape[2] + n, n_stop - n, sums, sign)
 
 
 @apart(**_options)

@@ -59,8 +59,6 @@ def _bound(build, b):
 
     def operation(*args):
         result = build(b, *map(_llvm, args))
-        if isinstance(result, tuple):
-            return tuple(Traced(b, x) for x in result)
         return None if result is None else Traced(b, result)
 
     return operation
