@@ -199,6 +199,34 @@ def test_small_sizes(depth, size):
         close(fused.back(name, gradients), gradient({"cost": bound}, name, {"cost": flows}), np.float64, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_items_without_rows_or_columns(kind):
+    """As lattices longer than the cost allow them."""
+    source, _ = drawn(kind, "ragged", np.float64)
+    for lengths in (([0, 1, 0], [0, 0, 1]), ([0, 0, 0], [0, 0, 0])):
+        lengths = tuple(map(np.array, lengths))
+        bound = BoundSource("cost", source)
+        fused = fuse(bound, *lengths, math.inf, np.float64)
+        gradients = fused.gradients()
+        drained(fused, np.ones((3, 30, 45)), lengths, gradients)
+        for name in bound.names:
+            assert not fused.back(name, gradients).any()
+    empty = BoundSource("cost", dp.costs.cosine(np.zeros((0, 3, 2)), np.zeros((4, 2))))
+    fused = fuse(empty, np.zeros(0, int), np.zeros(0, int), math.inf, np.float64)
+    assert fused.back("x", fused.gradients()).shape == (0, 3, 2) and fused.back("y", fused.gradients()).shape == (4, 2)
+
+
+def test_results_are_repeatable_to_the_bit():
+    source, lengths = drawn("bce", "shared y", np.float32)
+    fused = fuse(BoundSource("cost", source), *lengths, math.inf, np.float32)
+    flows, found = RNG(9).random((3, 30, 45)).astype(np.float32), []
+    for _ in range(2):
+        gradients = fused.gradients()
+        drained(fused, flows, lengths, gradients)
+        found.append(fused.back("y", gradients))
+    np.testing.assert_array_equal(*found)
+
+
 def test_close_frames_far_from_the_origin():
     """Differences come first, in the strip and in the gradients."""
     rng = RNG(0)
