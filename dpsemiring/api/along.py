@@ -13,6 +13,7 @@ from dpsemiring.run.directions import with_tangents
 if TYPE_CHECKING:
     from dpsemiring.api.solver import Solver
     from dpsemiring.run.engine import Run
+from dpsemiring.run.inputs import whole
 
 
 class Along:
@@ -26,7 +27,7 @@ class Along:
 
     def __init__(self, solver: Solver, run: Run, cost, params):
         engine = solver.dual()
-        problem = with_tangents(solver.recurrence, solver.params, run.problem, cost, params, engine)
+        problem = with_tangents(solver.recurrence, solver.params, whole(run.problem), cost, params, engine)
         self._solver = solver
         self._derivatives = Derivatives(solver, engine, engine.forward(problem, run.ends))
         tangent = next(iter(self._derivatives.outputs().values()))

@@ -9,6 +9,7 @@ import numpy as np
 
 from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.engine import Backward, Engine, Run
+from dpsemiring.run.sources import uses
 from dpsemiring.run.total import Totaller
 
 if TYPE_CHECKING:
@@ -72,11 +73,33 @@ class Derivatives:
             total = total.sum(axis=0, keepdims=True)
         return total.astype(self.problem.kind).reshape(self.problem.shapes[name])[()]
 
+    def by_source(self, name: str) -> np.ndarray | None:
+        """By a named array of the cost's sources, in its own shape; None unless the cost of each of these is made as needed."""
+        uses_of = uses(self.problem.sources, name)
+        planes = {source.plane for source, _, _ in uses_of}
+        if not planes <= set(self.problem.fused):
+            return None
+        found = []
+        for plane in sorted(planes):
+            fused = self.problem.fused[plane]
+            fused.nan = fused.nan | self.problem.nan
+            if plane in self._of_sources.sources:
+                found.append(fused.back(name, *self._of_sources.sources[plane]))
+            else:  # a plane that only absent steps read
+                found.append(fused.back(name, fused.gradients()))
+        return sum(found[1:], found[0]).astype(self.problem.kind)
+
     # Two kernels: costs alone, which is what most ask for, and all else together.
 
     @cached_property
     def _of_costs(self) -> Backward:
         return self._backward(Wanted(self._sites("cost")))
+
+    @cached_property
+    def _of_sources(self) -> Backward:
+        sites = [i for i in self._sites("cost") if self.solver.recurrence.sites[i].name in self.problem.fused]
+        planes = dict.fromkeys(self.solver.recurrence.sites[i].name for i in sites)
+        return self._backward(Wanted(tuple(sites), drains=tuple(planes)))
 
     @cached_property
     def _of_the_rest(self) -> Backward:

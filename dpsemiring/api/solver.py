@@ -120,7 +120,7 @@ class Solver:
         """
         if (front := fronts.of(cost, params)) is not None:
             return front(self, cost, lengths, params)
-        problem = bind(self.recurrence, self.params, cost, lengths, params, self.engine.survey)
+        problem = bind(self.recurrence, self.params, cost, lengths, params, self.engine.survey, self.engine.fuses)
         engine = self.engine
         if not fits(engine, problem):
             engine, problem = self.plain(), in_float64(problem)

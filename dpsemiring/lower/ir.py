@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dpsemiring.algebra.expr import Node, show, var
+from dpsemiring.algebra.expr import Node, postorder, show, var
 from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.window import Window
@@ -108,6 +108,12 @@ class Recurrence:
         return frozenset(paid | {v.name for v in self.semiring.params.values() if isinstance(v, Param)})
 
     @property
+    def ends_read(self) -> bool:
+        """Whether a cost is paid at an end."""
+        read = {i for e in self.ends if e.weight for n in postorder(list(e.weight)) for i in _site_numbers(n)}
+        return any(self.sites[i].role == "cost" for i in read)
+
+    @property
     def reach(self) -> tuple[int, int]:
         """The longest move along each axis."""
         return max((a.dn for a in self.steps), default=0), max((a.dm for a in self.steps), default=0)
@@ -142,6 +148,10 @@ class Recurrence:
         for i in reversed(range(len(self.sites))):
             text = text.replace(site_name(i), str(self.sites[i]))
         return f"encode({text})"
+
+
+def _site_numbers(node: Node) -> list[int]:
+    return [int(node.payload[4:])] if node.op == "var" and node.payload.startswith("site") else []
 
 
 def site_name(i: int) -> str:

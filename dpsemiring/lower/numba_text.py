@@ -14,6 +14,7 @@ from __future__ import annotations
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower.kernel import arc_tables
 from dpsemiring.lower.numba_cells import INTEGER, Sweeps, bundle
+from dpsemiring.lower.numba_sources import Windows
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import moved
 
@@ -25,7 +26,7 @@ import numpy as np
 from numba import cfunc, njit
 
 from dpsemiring.run.cpu.staging import *
-from dpsemiring.run.cpu.vector import *
+from dpsemiring.run.cpu.vector import *{sources}
 
 F = np.{real}
 I = np.{integer}
@@ -41,17 +42,27 @@ INNER = {{**OPTIONS, "no_cpython_wrapper": True}}
 class Drivers(Sweeps):
     """The statements that the drivers share."""
 
+    def __init__(self, plan: Plan):
+        super().__init__(plan)
+        self.windows = Windows(plan, self.skewed, self.w)
+
     def inputs(self) -> list[str]:
         """The arguments that every driver begins with."""
         names = ["advance_starts", "advance", "first", "last", "skip", "n_len", "m_len", "height", "span", "j_first", "j_last"]
         for i in self.plan.cell_sites:
-            names += [f"a{i}", f"more_n{i}", f"more_m{i}"]
+            names += ([] if self.made(i) else [f"a{i}"]) + [f"more_n{i}", f"more_m{i}"]
+        names += self.windows.inputs()
         if self.windowed:
             names += ["row_lo", "row_hi", "left_of", "cols_of"]
         names += [f"all_{u}" for u in self.U]
         return names + [f"R{c}" for c in self.components] + [f"K{c}" for c in self.components]
 
-    def workspace(self) -> None:
+    def made(self, i: int) -> bool:
+        """Whether a site's numbers are made as they are needed."""
+        site = self.plan.recurrence.sites[i]
+        return site.role == "cost" and site.name in self.windows.of
+
+    def workspace(self, wanted: Wanted | None = None) -> None:
         """Buffers for the largest tile; made once for a run over items."""
         p, w = self.plan, self.w
         w("cols_all = largest(cols_of)" if self.windowed else f"cols_all = largest(m_len) + {p.recurrence.extra[1]}")
@@ -64,6 +75,7 @@ class Drivers(Sweeps):
             w(f"{name} = room((times_all + V) * lanes_all, np.{p.real})")
         for name in self.bounds:
             w(f"{name} = room(height, np.int32)")
+        self.windows.workspace(wanted)
 
     def items(self, skip: str = "skip[b]"):
         """The loop over items."""
@@ -93,6 +105,7 @@ class Drivers(Sweeps):
             w("left, cols = left_of[b, j], cols_of[b, j]", f"lanes = lane_count(cols, height, V, {self.skewed})")
             w(f"bound({', '.join(self.bounds)}, row_lo, row_hi, b, n0, rows, left, {self.skewed})")
         w(f"times = time_count(rows, cols, {self.skewed})", "tiles = (times + span - 1) // span")
+        self.windows.strip()
 
     def tile(self, name: str = "tile") -> None:
         """The times of a tile."""
@@ -107,9 +120,13 @@ class Drivers(Sweeps):
         """Sweep a tile of strip `j` forward, from what is known around it."""
         p, w, s, r = self.plan, self.w, self.plan.schedule, self.plan.recurrence
         self.neighbour("max(j - 1, 0)")
+        self.windows.fill()
         for i in p.cell_sites:
             site = r.sites[i]
             outside = self.value_text(self.outside(site))
+            if self.made(i):
+                w(self.windows.stage(site.name, f"W{i}", site.at, outside))
+                continue
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
             at = f"{site.at[0]}, {moved('left', site.at[1])}"
             rows = "1" if i in self.alike else "rows"
@@ -144,10 +161,11 @@ def _index(i: int | None) -> str:
     return "ANY" if i is None else str(i)
 
 
-def _begin(plan: Plan) -> Drivers:
+def _begin(plan: Plan, driver: bool = False) -> Drivers:
     kernel = Drivers(plan)
     about = str(plan).replace("\\", "")
-    header = _HEADER.format(about=about, real=plan.real, integer=INTEGER[plan.real], vector=kernel.vector)
+    sources = "\nfrom dpsemiring.run.cpu.sources import *" if driver and plan.fused else ""
+    header = _HEADER.format(about=about, real=plan.real, integer=INTEGER[plan.real], vector=kernel.vector, sources=sources)
     kernel.w(*header.rstrip("\n").split("\n"))
     return kernel
 
@@ -168,7 +186,7 @@ def retreat_text(plan: Plan, starts: bool, wanted: Wanted) -> str:
 
 def forward_text(plan: Plan) -> str:
     """Source of `forward`: borders, the values at the ends, and the lattice where it is asked for."""
-    kernel = _begin(plan)
+    kernel = _begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
     ends = ["end_n", "end_m", "end_k"]
     args = [*kernel.inputs(), "turns", "done", *ends, *(f"D{c}" for c in kernel.components), "keep"]
@@ -211,16 +229,18 @@ def forward_text(plan: Plan) -> str:
 
 def backward_text(plan: Plan, wanted: Wanted) -> str:
     """Source of `backward`: from what flows to the ends, what flows to the wanted sites and parameters."""
-    kernel = _begin(plan)
+    kernel = _begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
     borders = [f"H{kernel.flow_name(key)}" for key in keys]
     args = ["retreat_starts", "retreat", *kernel.inputs(), "turns", "done", *borders, "end_n", "end_m", "end_k"]
-    args += [f"d{a}" for a in seeds] + [f"all_{out}" for out in outs] + ["fresh"]
+    drained = [kernel.site_of(out) is not None and kernel.site_of(out).name in wanted.drains for out in outs]
+    args += [f"d{a}" for a in seeds] + [f"all_{out}" for out, taken in zip(outs, drained) if not taken] + ["fresh"]
+    args += [name for plane in wanted.drains for name in kernel.windows.of[plane].drained]
     reach = max((key[0].dn for key in keys), default=0)
     w("", "", "@njit(**OPTIONS)")
     with w.block(f"def backward({', '.join(args)}):"):
-        kernel.workspace()
+        kernel.workspace(wanted)
         for key in keys:
             w(f"{kernel.flow_name(key)} = room((times_all + {kernel.delay}) * (lanes_all + {kernel.pad}), F)")
         for a in seeds:
@@ -244,6 +264,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                         if kernel.skewed
                         else "wait(done, b, slot + 1, known)"
                     )
+                kernel.windows.drain(wanted)
                 for key, border in zip(keys, borders):
                     around = f"t0, t1, height, cols, known, shift, {s.margin}, lanes, {kernel.pad}, {kernel.delay}, times"
                     w(f"enter_flows({kernel.flow_name(key)}, {border}, b, j, {around}, {kernel.skewed})")
@@ -264,9 +285,12 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                 for key, border in zip(keys, borders):
                     at = f"t0, t1, rows, cols, lanes, {kernel.pad}, {kernel.skewed}"
                     w(f"leave_flows({kernel.flow_name(key)}, {border}, b, j, {at})")
-                for out in outs:
+                for out, taken in zip(outs, drained):
                     site = kernel.site_of(out)
                     if kernel.summed(out):
+                        continue
+                    if taken:
+                        w(kernel.windows.unstage(site.name, out, site.at))
                         continue
                     if site is None:
                         geometry = f"b, n0, rows, t0, t1, cols, 0, left, length, m_all, lanes, {kernel.skewed}, fresh"
@@ -278,6 +302,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                         geometry = f"b, n0, rows, t0, t1, cols, {place}, lanes, {kernel.skewed}, fresh"
                         w(f"unstage({out}, all_{out}, {geometry})")
                 w(f"publish(done, b, slot, {'cols - t0' if kernel.skewed else 'cols'})")
+            kernel.windows.drain_rest(wanted)
             for out in outs:
                 if kernel.summed(out):
                     w(f"flush({out}, all_{out}, b, j)")
@@ -286,7 +311,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
 
 def paths_text(plan: Plan) -> str:
     """Source of `paths`: from the chosen ends, the visited cells, states and steps, last first."""
-    kernel = _begin(plan)
+    kernel = _begin(plan, driver=True)
     w = kernel.w
     cell = plan.choice()
     code = kernel.code(cell)

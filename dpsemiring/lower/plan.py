@@ -15,20 +15,26 @@ REALS = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a backward pass must give: flows to these sites, to the semiring's parameters, the occupancy."""
+    """What a backward pass must give: flows to these sites, to the semiring's parameters, the occupancy.
+
+    Flows to the sites of the planes in `drains` go on to what their costs are made of."""
 
     sites: tuple[int, ...] = ()
     params: bool = False
     occupancy: bool = False
+    drains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A recurrence with its schedule, for one kind of number."""
+    """A recurrence with its schedule, for one kind of number.
+
+    `fused` are the planes whose cost is never made as a whole, each with the kernel kinds of its terms."""
 
     recurrence: Recurrence
     schedule: Schedule
     real: str
+    fused: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def patterns(self):
@@ -113,6 +119,6 @@ class Plan:
         )
 
 
-def make_plan(recurrence: Recurrence, real: str, height: int = HEIGHT) -> Plan:
-    """The plan for a recurrence in float32 or float64, in blocks of that many rows."""
-    return Plan(recurrence, schedule(recurrence, height), real)
+def make_plan(recurrence: Recurrence, real: str, height: int = HEIGHT, fused: tuple = ()) -> Plan:
+    """The plan for a recurrence in float32 or float64, in strips of that many rows."""
+    return Plan(recurrence, schedule(recurrence, height), real, fused)

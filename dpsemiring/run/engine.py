@@ -27,11 +27,12 @@ class Run:
 @dataclass(eq=False)
 class Backward:
     """What flows to sites, arrays (B, n or 1, m or 1) that the sites of a plane share; to the semiring's parameters,
-    (B,); and the occupancy."""
+    (B,); the occupancy; and, for planes whose cost is not an array, what flows to what it is made of, by worker."""
 
     sites: dict[int, np.ndarray] = field(default_factory=dict)
     params: dict[str, np.ndarray] = field(default_factory=dict)
     occupancy: np.ndarray | None = None
+    sources: dict[str, list] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -39,6 +40,7 @@ class Engine(Protocol):
 
     recurrence: Recurrence
     plain: bool  # whether totals are to be summed item by item, as an oracle does
+    fuses: bool  # whether it can make the cost of a source as it needs it
 
     def another(self, recurrence: Recurrence) -> Engine:
         """An engine of the same kind for another recurrence."""
@@ -74,6 +76,8 @@ def empty_sites(
     out = {}
     for i in wanted.sites:
         site, shape = recurrence.sites[i], (problem.batch, *problem.sites[i].shape[1:])
+        if site.name in wanted.drains:
+            continue
         if site.role == "cost":
             if site.name not in planes:
                 planes[site.name] = make(shape, real)

@@ -77,6 +77,16 @@ class Fused:
         self.arrays = tuple(t.arrays for t in terms)
         self.names = {t.atom.names[place] for t in terms for place in t.places}
 
+    @property
+    def largest(self) -> float:
+        """No cost is greater than this, in absolute value, where it is finite."""
+        return sum(term.largest() for term in self.terms)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether different rows of an item add to different entries of every gradient by rows."""
+        return all(isinstance(t, _Frames) or t.bound.rows is None for t in self.terms)
+
     def gradients(self, beside=None) -> tuple[tuple[np.ndarray, ...], ...]:
         """Zeros for the kernels to add to, for each term in their order.
 
@@ -204,6 +214,10 @@ class _Frames:
         x, y = self.moving
         return np.zeros((len(x), x.shape[2], x.shape[1] - ROWS + 1), self.real), np.zeros_like(y)
 
+    def largest(self) -> float:
+        x, y = (_largest(a) for a in self.moving)
+        return abs(self.scale) * self.moving[0].shape[2] * ((x + y) ** 2 if self.kind == "differences" else x * y)
+
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to an input, from what flows to its prepared frames; NaN in the items that are lost."""
         array = self.bound.arrays[place]
@@ -265,6 +279,10 @@ class _Entries:
     def zeros(self) -> tuple[np.ndarray, ...]:
         """What flows to the table."""
         return (np.zeros_like(self.moving[0]),)
+
+    def largest(self) -> float:
+        table = self.moving[0]
+        return abs(self.scale) * float(np.max(np.abs(table), initial=0.0, where=np.isfinite(table)))
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to the table; NaN to the entries of items that are lost."""

@@ -12,9 +12,13 @@ from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence, Site
 from dpsemiring.run.arrays import real_array
+from dpsemiring.run.fused import Fused, fuse
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
 from dpsemiring.run.sources import BoundSource
 from dpsemiring.run.windows import Rows, read_ranges, row_ranges
+
+# smaller costs are made as a whole: that takes no longer, and less to compile
+WORTH_FUSING = 1 << 14
 
 
 @dataclass(eq=False)
@@ -34,6 +38,8 @@ class Problem:
     shapes: dict[str, tuple[int, ...]]  # of these values as they were passed
     sources: dict[str, BoundSource]
     as_dict: bool
+    reading: Reading | None = None
+    fused: dict[str, Fused] = field(default_factory=dict)  # sources whose cost is not an array: their plane is zeros
     window: Rows | None = None
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     asked: np.dtype | None = None  # the kind of the cost, where it is run in another
@@ -60,10 +66,12 @@ def bind(
     lengths,
     params: Mapping[str, object] | None,
     survey,
+    fuses: bool = False,
 ) -> Problem:
     """Check a call's arrays and lay them out.
 
-    `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own.
+    `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own. With
+    `fuses` an engine can do without the whole cost of a source.
     """
     cost, as_dict = planes_by_name(recurrence, cost)
     bound = {name: BoundSource(name, c) for name, c in cost.items() if isinstance(c, Source)}
@@ -78,9 +86,13 @@ def bind(
                 f"plane {name!r}: its source's array and a Param are both named {clash!r}; rename the Param, or pass names= to "
                 "the source"
             )
-        found[name] = source.make(n_len + excess[name][0], m_len + excess[name][1], recurrence.semiring.forbid)
-    real = np.result_type(*(a.dtype for a in found.values()))
-    arrays = {name: np.ascontiguousarray(a.reshape(shapes[name]), dtype=real) for name, a in found.items()}
+    real = np.result_type(*(found[name].real if name in bound else found[name].dtype for name in found))
+    arrays = {
+        name: np.broadcast_to(real.type(0), shapes[name])
+        if name in bound
+        else np.ascontiguousarray(a.reshape(shapes[name]), dtype=real)
+        for name, a in found.items()
+    }
     params = params_by_name(declared, params, shape, recurrence.extra)
     given = {name: _value(declared[name], value, shape, batched, recurrence.extra) for name, value in params.items()}
     problem = Problem(
@@ -102,6 +114,12 @@ def bind(
     if recurrence.window is not None:
         lattice = [length + more for length, more in zip((n_len, m_len), recurrence.extra)]
         problem.window = row_ranges(recurrence.window, *lattice, shape[1] + recurrence.extra[0], given)
+    problem.reading = Reading(recurrence, excess)
+    if fuses and shape[1] * shape[2] >= WORTH_FUSING and not recurrence.ends_read:
+        problem.fused = problem.reading.fuse(problem, real)
+    for name in bound:
+        if name not in problem.fused:
+            arrays[name] = problem.reading.made(problem, name)
     for site in recurrence.sites:
         problem.sites.append(_site(site, problem, recurrence.extra))
         problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
@@ -109,10 +127,57 @@ def bind(
     return problem
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the planes of a problem are read: what it takes to make the cost of a source."""
+
+    recurrence: Recurrence
+    excess: Mapping[str, tuple[int, ...]]
+
+    def fuse(self, problem: Problem, real) -> dict[str, Fused]:
+        """The sources whose cost need not be made as a whole."""
+        found = {}
+        for name, source in problem.sources.items():
+            ranges = None if problem.window is None else read_columns(self.recurrence, problem, name, self.excess[name])
+            made = fuse(source, *self._lengths(problem, name), self.recurrence.semiring.forbid, real, ranges)
+            if made is not None:
+                problem.nan |= made.nan
+                found[name] = made
+        return found
+
+    def made(self, problem: Problem, name: str) -> np.ndarray:
+        """The cost of a source as an array (B, N + i, M + j)."""
+        source, plane = problem.sources[name], problem.planes[name]
+        cost = source.make(*self._lengths(problem, name), self.recurrence.semiring.forbid)
+        return np.ascontiguousarray(cost.reshape(plane.shape), plane.dtype)
+
+    def _lengths(self, problem, name):
+        n, m = self.excess[name]
+        return problem.n_len + n, problem.m_len + m
+
+
+def whole(problem: Problem) -> Problem:
+    """The same with the cost of every source as an array."""
+    if not problem.fused:
+        return problem
+    planes = {n: problem.reading.made(problem, n) if n in problem.fused else a for n, a in problem.planes.items()}
+    sites = problem.reading.recurrence.sites
+    named = [planes[site.name] if site.role == "cost" else a for site, a in zip(sites, problem.sites)]
+    return replace(problem, planes=planes, sites=named, fused={})
+
+
 def in_float64(problem: Problem) -> Problem:
     """The same numbers as float64."""
-    sites = [np.ascontiguousarray(s, np.float64) for s in problem.sites]
-    return replace(problem, real=np.dtype(np.float64), sites=sites, asked=problem.kind)
+    wide = np.dtype(np.float64)
+    fused = problem.reading.fuse(problem, wide) if problem.fused else {}
+    if len(fused) < len(problem.fused):
+        problem, fused = whole(problem), {}
+    roles = [(site.role, site.name) for site in problem.reading.recurrence.sites]
+    sites = [
+        np.broadcast_to(wide.type(0), s.shape) if role == "cost" and name in fused else np.ascontiguousarray(s, wide)
+        for (role, name), s in zip(roles, problem.sites)
+    ]
+    return replace(problem, real=wide, sites=sites, asked=problem.kind, fused=fused)
 
 
 # --- planes -----------------------------------------------------------------------------------------
@@ -239,6 +304,8 @@ def _survey(recurrence, problem, excess, survey):
     forbid = recurrence.semiring.forbid
     refused = -forbid
     for name, plane in problem.planes.items():
+        if name in problem.fused:
+            continue
         bad = np.zeros(problem.batch, bool)
         rows, (lo, hi) = problem.n_len + excess[name][0], read_columns(recurrence, problem, name, excess[name])
         survey(plane, rows, lo, hi, refused, problem.nan, bad)

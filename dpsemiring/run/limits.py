@@ -42,6 +42,8 @@ def _largest(engine, problem, i) -> float:
     array, excess = problem.sites[i], problem.more[i]
     if site.role == "number":
         return float(np.abs(array).max(initial=0.0, where=np.isfinite(array)))
+    if site.name in problem.fused:
+        return problem.fused[site.name].largest
     lo, hi = read_columns(r, problem, site.name, excess)
     return engine.largest(array, problem.n_len + excess[0], lo, hi)
 

@@ -30,7 +30,17 @@ from dpsemiring.run.total import Ends, Flows
 def _support() -> str:
     """Whatever is compiled into kernels beside their own text."""
     here = Path(__file__).parent
-    names = ("lanes.py", "elementary.py", "operations.py", "squares.py", "vector.py", "calls.py", "staging.py", "turns.py")
+    names = (
+        "lanes.py",
+        "elementary.py",
+        "operations.py",
+        "squares.py",
+        "vector.py",
+        "calls.py",
+        "staging.py",
+        "turns.py",
+        "sources.py",
+    )
     sources = [(here / name).read_text(encoding="utf-8") for name in names]
     return "\0".join([numba.__version__, dpsemiring.__version__, *sources])
 
@@ -39,6 +49,7 @@ class CpuEngine:
     """Runs a recurrence with Numba kernels."""
 
     plain = False
+    fuses = True
 
     def __init__(self, recurrence: Recurrence, memory: int | None = None):
         self.recurrence, self.memory = recurrence, memory
@@ -48,19 +59,19 @@ class CpuEngine:
     def another(self, recurrence: Recurrence) -> CpuEngine:
         return CpuEngine(recurrence, self.memory)
 
-    def plan(self, real: np.dtype, rows: int) -> Plan:
-        """The plan for numbers of that kind and lattices of so many rows."""
+    def plan(self, real: np.dtype, rows: int, fused: tuple = ()) -> Plan:
+        """The plan for numbers of that kind and lattices of so many rows; `fused` as in `Plan`."""
         height = HEIGHTS[0] if rows <= HEIGHTS[0] else HEIGHTS[1]
-        key = real.name, height
+        key = real.name, height, fused
         if key not in self._plans:
-            self._plans[key] = make_plan(self.recurrence, real.name, height)
+            self._plans[key] = make_plan(self.recurrence, real.name, height, fused)
         return self._plans[key]
 
     def kernel(self, job: str, tiling: Tiling, wanted: Wanted | None = None) -> Callable:
         """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
         plan = tiling.plan
         variants = plan.start_variants(plan.starts_everywhere or tiling.single)
-        key = (job, plan.real, plan.schedule.height, wanted, variants)
+        key = (job, plan.real, plan.schedule.height, plan.fused, wanted, variants)
         if key not in self._kernels:
             sweeps = [self._sweeps("advance", advance_text, variants, plan)]
             if job == "backward":
@@ -90,13 +101,18 @@ class CpuEngine:
     def _tiling(self, problem: Problem) -> Tiling:
         r = self.recurrence
         rows = int(problem.n_len.max(initial=0)) + r.extra[0]
-        return tile(self.plan(problem.real, rows), problem, rows)
+        fused = tuple((name, f.kinds) for name, f in problem.fused.items())
+        return tile(self.plan(problem.real, rows, fused), problem, rows)
 
     def _inputs(self, problem: Problem, tiling: Tiling, segment: Segment) -> list:
         plan = tiling.plan
         args = [problem.nan, problem.n_len, problem.m_len, tiling.height, tiling.span, segment.first, segment.last]
+        sites = self.recurrence.sites
         for i in plan.cell_sites:
-            args += [problem.sites[i], *problem.more[i]]
+            made = sites[i].role == "cost" and sites[i].name in problem.fused
+            args += [*(() if made else (problem.sites[i],)), *problem.more[i]]
+        for fused in problem.fused.values():
+            args += chain(*fused.arrays)
         if problem.window is not None:
             args += [*problem.window, *tiling.columns]
         args += [problem.sites[i].reshape(-1).astype(np.float64) for i in plan.item_sites]
@@ -183,12 +199,15 @@ class CpuEngine:
         shape = (p.batch, p.shape[1] + r.extra[0], p.shape[2] + r.extra[1])
         occupancy = (unfilled if fresh else np.zeros)(shape, p.real) if wanted.occupancy else None
         if fresh:
-            for array, extra in [*((sites[i], p.more[i]) for i in wanted.sites), (occupancy, r.extra)]:
+            for array, extra in [*((sites[i], p.more[i]) for i in sites), (occupancy, r.extra)]:
                 if array is not None:
                     _clear_beyond(array, p.n_len + extra[0], p.m_len + extra[1])
         kernel = self.kernel("backward", tiling, wanted)
         seeds = [np.ascontiguousarray(flows.values[c], dtype=p.real) for c in r.semiring.trace.moving]
-        totals = [by_strip.get(i, sites[i]) for i in wanted.sites]
+        drained = [p.fused[name] for name in wanted.drains]
+        shared = [f.gradients() for f in drained]
+        by_worker: dict[int, list] = {}
+        totals = [by_strip[i] if i in by_strip else sites[i] for i in wanted.sites if i in by_strip or i in sites]
         totals += list(params.values()) + ([] if occupancy is None else [occupancy])
         ring = thread_count() + 2  # strips under way, the one after them, and the one whose rows they have read
         borders = [np.zeros((p.batch, ring, key[0].dn, tiling.cols), p.real) for key in plan.flow_keys()]
@@ -199,12 +218,17 @@ class CpuEngine:
             rest = [*inputs, *progress, *borders, run.ends.n, run.ends.m, run.ends.state, *seeds, *totals, fresh]
 
             def work(first, last, rest=rest):
-                kernel(first, last, *rest)
+                own = shared
+                if not divisible:
+                    own = by_worker.setdefault(first, [f.gradients(beside=g) for f, g in zip(drained, shared)])
+                kernel(first, last, *rest, *chain(*chain(*own)))
 
             spread(work, p.cells, divisible)
         for i, sums in by_strip.items():
             sites[i][:] = sums.sum(axis=1).reshape(sites[i].shape)
-        return Backward(sites, {name: sums.sum(axis=1) for name, sums in params.items()}, occupancy)
+        workers = [shared, *(by_worker[first] for first in sorted(by_worker))]
+        taken = {name: [own[k] for own in workers] for k, name in enumerate(wanted.drains)}
+        return Backward(sites, {name: sums.sum(axis=1) for name, sums in params.items()}, occupancy, taken)
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
         p, tiling = run.problem, run.kept.tiling
@@ -230,6 +254,8 @@ def _progress(batch: int, strips: int) -> tuple[np.ndarray, np.ndarray]:
 def _apart(recurrence: Recurrence, problem: Problem, wanted: Wanted) -> bool:
     """Whether strips add to different rows of every wanted site, so that threads may share an item."""
     sites = [(recurrence.sites[i], problem.sites[i]) for i in wanted.sites if recurrence.sites[i].varies]
+    if not all(problem.fused[name].by_rows for name in wanted.drains) or (wanted.drains and problem.batch > 1):
+        return False
     return all(site.at[0] == 0 and (array.shape[1] > 1 or problem.shape[1] == 1) for site, array in sites)
 
 

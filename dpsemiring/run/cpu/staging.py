@@ -166,6 +166,31 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
                     _add(buffer, l + r + (l + r - t0) * lanes, lanes, array[item, n + r], 1, at_m, low, high, fresh)
 
 
+@apart(**_options)
+def slide(strip, width, rows, begin, end, first, stop):
+    """Move a row-major strip of the columns begin .. end to be one of the columns first .. stop; which ones it then holds."""
+    low, high = max(begin, first), min(end, stop)
+    if low >= high:
+        return stop, stop
+    if begin != first:
+        for r in range(rows):
+            old, new = r * width + low - begin, r * width + low - first
+            if new < old:
+                for m in range(high - low):
+                    strip[new + m] = strip[old + m]
+            else:
+                for m in range(high - low - 1, -1, -1):
+                    strip[new + m] = strip[old + m]
+    return low, high
+
+
+@apart(**_options)
+def wipe(strip, width, rows, first, stop):
+    """0 in some columns of a strip."""
+    for r in range(rows):
+        strip[r * width + first : r * width + stop] = 0
+
+
 @njit(**_options)
 def falls(n, m, length, m_all, n0, rows, t0, t1, left, skewed):
     """Whether some cell of a place (a negative index counts from the end; any row or column: `ANY`) may lie in a tile."""

@@ -119,5 +119,5 @@ def _row_bytes(plan: Plan, lanes: int) -> int:
 def keep_limit(problem: Problem, plan: Plan) -> int:
     """Bytes that may be kept between passes: an eighth of the arrays that hold costs, for each row and state that a step
     needs, or `KEEP_BYTES`."""
-    costs = sum(a.nbytes for a in problem.planes.values())
+    costs = sum(a.nbytes for name, a in problem.planes.items() if name not in problem.fused)
     return max(KEEP_BYTES, costs // 8 * max(1, plan.schedule.halo) * len(plan.recurrence.states))

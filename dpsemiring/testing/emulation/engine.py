@@ -42,6 +42,7 @@ class EmulatedEngine:
     """
 
     plain = False
+    fuses = False
     survey = ReferenceEngine.survey
 
     def __init__(

@@ -1,0 +1,140 @@
+"""The Numba target, around the tiles: planes whose cost is made as it is needed, from `run.cpu.sources`.
+
+Such a plane has a row-major window `C` over the rows and columns that a tile reads, and one `Q` for what flows to them. From tile
+to tile the windows slide: columns in both stay, those that come are filled in (flows: 0), and flows of columns that go are
+complete and taken back. Columns are those of the plane; the window begins with column `c_need`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dpsemiring.lower.plan import Plan, Wanted
+from dpsemiring.lower.text import Writer, moved
+
+# the arrays of a kernel kind: how many it reads, how many gradients it has
+ARRAYS = {"differences": (3, 2), "products": (3, 2), "entries": (4, 1)}
+
+
+@dataclass(frozen=True)
+class Window:
+    """The names of one plane's window, and how far beyond a tile its cells read."""
+
+    name: str
+    site: int  # one that reads it
+    kinds: tuple[str, ...]
+    before: tuple[int, int]  # rows and columns, <= 0
+    after: tuple[int, int]  # >= 0
+
+    def arrays(self, k: int) -> list[str]:
+        return [f"{self.name}_{k}_{i}" for i in range(ARRAYS[self.kinds[k]][0])]
+
+    def gradients(self, k: int) -> list[str]:
+        return [f"d{self.name}_{k}_{i}" for i in range(ARRAYS[self.kinds[k]][1])]
+
+    @property
+    def inputs(self) -> list[str]:
+        """What a driver is given: the arrays of every term."""
+        return [a for k in range(len(self.kinds)) for a in self.arrays(k)]
+
+    @property
+    def extent(self) -> tuple[str, str]:
+        """The rows and columns that an item's plane has."""
+        return f"n_len[b] + more_n{self.site}", f"m_len[b] + more_m{self.site}"
+
+    @property
+    def drained(self) -> list[str]:
+        return [a for k in range(len(self.kinds)) for a in self.gradients(k)]
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        return self.after[0] - self.before[0], self.after[1] - self.before[1]
+
+
+class Windows:
+    """The statements about the planes of a plan that are made as they are needed."""
+
+    def __init__(self, plan: Plan, skewed: bool, w: Writer):
+        self.w, self.skewed = w, skewed
+        self.of: dict[str, Window] = {}
+        for p, (plane, kinds) in enumerate(plan.fused):
+            at = {i: s.at for i, s in enumerate(plan.recurrence.sites) if s.role == "cost" and s.name == plane}
+            low, high = zip(*[(min(0, *x), max(0, *x)) for x in zip(*at.values())])
+            self.of[plane] = Window(f"P{p}", next(iter(at)), kinds, low, high)
+
+    def inputs(self) -> list[str]:
+        return [name for window in self.of.values() for name in window.inputs]
+
+    def workspace(self, wanted: Wanted | None) -> None:
+        """Room for the widest windows."""
+        for plane, p in self.of.items():
+            n, m = p.reach
+            wide = f"(times_all + height + {m + 1})" if self.skewed else f"(cols_all + {m + 1})"
+            self.w(f"wide{p.name} = {wide}", f"tall{p.name} = height + {n + 1}")
+            for flat in [f"C{p.name}"] + ([f"Q{p.name}"] if wanted and plane in wanted.drains else []):
+                self.w(f"{flat} = room(tall{p.name} * wide{p.name}, F)")
+                self.w(f"{flat}_ = {flat}.reshape((1, tall{p.name}, wide{p.name}))")
+
+    def strip(self) -> None:
+        """Windows are empty when a strip begins."""
+        for p in self.of.values():
+            self.w(f"{p.name}_low, {p.name}_high, {p.name}_from, {p.name}_to = 0, 0, 0, 0")
+
+    def need(self, p: Window) -> None:
+        """Which rows and columns of a plane the cells of a tile read."""
+        (low_n, low_m), (high_n, high_m) = p.before, p.after
+        self.w(f"r{p.name} = max(0, {moved('n0', low_n)})")
+        n_all, m_all = p.extent
+        self.w(f"s{p.name} = max(r{p.name}, min({n_all}, {moved('n0 + rows', high_n)}))")
+        first, stop = ("max(0, t0 - rows + 1)", "min(cols, t1)") if self.skewed else ("0", "cols")
+        self.w(f"c_need = max(0, {moved(f'left + {first}', low_m)})")
+        self.w(f"c_stop = max(c_need, min({m_all}, {moved(f'left + {stop}', high_m)}))")
+
+    def fill(self) -> None:
+        """The costs of a tile."""
+        for p in self.of.values():
+            self.need(p)
+            n = p.name
+            self.w(f"low, high = slide(C{n}, wide{n}, s{n} - r{n}, {n}_low, {n}_high, c_need, c_stop)")
+            for begin, end in (("c_need", "low"), ("high", "c_stop")):
+                with self.w.block(f"if {begin} < {end}:"):
+                    for k, kind in enumerate(p.kinds):
+                        place = f"C{n}, wide{n}, {begin} - c_need, b, r{n}, s{n}, {begin}, {end}"
+                        self.w(f"fill_{kind}({place}, {', '.join(p.arrays(k))}, {k == 0})")
+            self.w(f"{n}_low, {n}_high = c_need, c_stop")
+
+    def stage(self, plane: str, buffer: str, at: tuple[int, int], outside: str) -> str:
+        """The statement that lays a plane's costs out for a tile."""
+        return f"stage({buffer}, C{self.of[plane].name}_, {self._place(plane, at)}, {outside}, lanes, {self.skewed})"
+
+    def unstage(self, plane: str, buffer: str, at: tuple[int, int]) -> str:
+        return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at)}, lanes, {self.skewed}, False)"
+
+    def _place(self, plane, at):
+        p, (n_all, m_all) = self.of[plane].name, self.of[plane].extent
+        here = f"{moved(f'-r{p}', at[0])}, {moved('left', at[1])} - {p}_low"
+        return f"0, n0, rows, t0, t1, cols, {here}, {n_all} - r{p}, {m_all} - {p}_low"
+
+    def drain(self, wanted: Wanted) -> None:
+        """Take back the flows of columns that leave the window of a tile, and make room for its own."""
+        for p in (self.of[plane] for plane in wanted.drains):
+            n = p.name
+            self.need(p)
+            self._take(p, f"max(c_stop, {n}_from)", f"{n}_to")
+            self.w(f"low, high = slide(Q{n}, wide{n}, s{n} - r{n}, {n}_from, {n}_to, c_need, c_stop)")
+            self.w(f"wipe(Q{n}, wide{n}, s{n} - r{n}, 0, low - c_need)")
+            self.w(f"wipe(Q{n}, wide{n}, s{n} - r{n}, high - c_need, c_stop - c_need)")
+            self.w(f"{n}_from, {n}_to = c_need, c_stop")
+
+    def drain_rest(self, wanted: Wanted) -> None:
+        """Take back what is left at the end of a strip."""
+        for p in (self.of[plane] for plane in wanted.drains):
+            self._take(p, f"{p.name}_from", f"{p.name}_to")
+
+    def _take(self, p, begin, end):
+        n = p.name
+        self.w(f"first_c = {begin}")
+        with self.w.block(f"if first_c < {end}:"):
+            for k, kind in enumerate(p.kinds):
+                place = f"Q{n}, wide{n}, first_c - {n}_from, b, r{n}, s{n}, first_c, {end}"
+                self.w(f"drain_{kind}({place}, {', '.join(p.arrays(k) + p.gradients(k))})")
