@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from dpsemiring.algebra import ranges
 from dpsemiring.algebra.derive import vjp
@@ -67,8 +68,9 @@ class Algebra:
         return guarded(guard, value, t.zero)
 
     def live(self, w: Value | None, exists: Node, candidate: Value) -> Node:
-        """Whether anything flows to a candidate: it is no zero, or, where the sum adds, its step exists and is allowed."""
-        if not self.trace.adds:
+        """Whether anything flows to a candidate: it is no zero; or its step exists and is allowed, where the sum adds, and
+        where what flows to a zero comes to 0 by itself."""
+        if not self.trace.adds and not self.sheds:
             return present(self.trace, candidate)
         return exists if w is None else make("and", exists, make("ne", w[0], const(self.semiring.forbid)))
 
@@ -143,6 +145,21 @@ class Algebra:
                     flows[i][c] = make("where", live[i], g, 0.0)
         some = any_of(live)
         return flows, {name: None if f is None else make("where", some, next(out), 0.0) for name, f in to_params.items()}
+
+    @cached_property
+    def sheds(self) -> bool:
+        """Whether what flows to an absent term comes to exactly 0 without a guard, whatever flows into the sum; where all terms
+        are absent, provided that nothing flows into it. Then nothing ever flows into a zero, by induction from the total."""
+        t = self.trace
+        if t.sum is None or t.of:
+            return False
+        facts = self.param_facts | t.facts | dict.fromkeys(t.bars, ranges.FINITE)
+        absent, nothing = self.param_facts | t.absent, dict.fromkeys(t.bars, ranges.ZERO)
+        flows = [f for f in t.total_backward[0] if f is not None]
+        return all(
+            ranges.range_of(f, facts, t.absent) == ranges.ZERO == ranges.range_of(f, absent | nothing, absent | nothing)
+            for f in flows
+        )
 
     def _with_tangents(self, out) -> Value:
         """A sum that is the zero by itself where nothing is present; its tangents there are whatever 0 / 0 gives."""

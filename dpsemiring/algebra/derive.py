@@ -57,6 +57,7 @@ RULES = {
     "rint": None,
     "stop": None,
     "envelope": None,
+    "derived_as": lambda g, n, a, other: (None, g),
     "real": None,
     "reduce_sum": lambda g, n, x: (g,),
     "reduce_min": lambda g, n, x: (_where(_selected(x, n), g, 0.0),),

@@ -44,7 +44,9 @@ def exponentials(name: str, rate: Callable, params: Mapping[str, object], positi
         most = ops.max(exponents)
         mantissa = ops.sum(mantissas * ops.exp2_below(exponents, most))
         more = ops.binade(mantissa)
-        return mantissa * ops.power_of_two(-more), most + more
+        exponent = most + more
+        at_once = ops.sum(mantissas * ops.exp2_below(exponents, exponent))
+        return ops.derived_as(mantissa * ops.power_of_two(-more), at_once), exponent
 
     def times(a, b, p):
         return a[0] * b[0], a[1] + b[1]

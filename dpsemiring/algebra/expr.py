@@ -64,6 +64,7 @@ SCALAR_OPS = {
     "spread": ((REAL, REAL), REAL),
     "stop": ((REAL,), REAL),
     "envelope": ((REAL,), REAL),
+    "derived_as": ((REAL, REAL), REAL),
 }
 REDUCTIONS = {
     "reduce_sum": ("num",),
@@ -305,7 +306,7 @@ def _axis(op, args):
 
 
 def _simplify(op, args):
-    if args and all(a.op == "const" for a in args) and op in SCALAR_OPS and op not in ("stop", "envelope", "tail"):
+    if args and all(a.op == "const" for a in args) and op in SCALAR_OPS and op not in ("stop", "envelope", "derived_as", "tail"):
         kinds, result = SCALAR_OPS[op]
         kind = next(a.kind for a, k in zip(args, kinds) if k == "num") if result == "num" else result
         with np.errstate(all="ignore"):
@@ -458,6 +459,6 @@ def show(node: Node, outer: bool = False) -> str:
         return f"({text})" if outer else text
     if node.op in ("neg", "not"):
         return ("-" if node.op == "neg" else "~") + show(node.args[0], True)
-    if node.op in ("stop", "envelope"):
+    if node.op in ("stop", "envelope", "derived_as"):
         return show(node.args[0], outer)
     return f"{_NAMES.get(node.op, node.op)}({', '.join(map(show, node.args))})"

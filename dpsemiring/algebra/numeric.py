@@ -50,6 +50,7 @@ SCALAR = {
     "spread": lambda x, terms: np.broadcast_to(x, np.broadcast_shapes(np.shape(x), np.shape(terms))),
     "stop": lambda x: x,
     "envelope": lambda x: x,
+    "derived_as": lambda x, other: x,
 }
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dpsemiring.algebra.expr import make
 
 __all__ = [
-    "abs", "absolute", "binade", "cumsum", "envelope", "equal", "exp", "exp2", "exp2_below", "exp2_fraction", "floor", "fma",
-    "frexp", "integer", "ldexp", "log", "log2", "max", "maximum", "min", "minimum", "nearest", "not_equal", "power_of_two",
-    "real", "rint", "simplex", "sort", "sqrt", "stop_gradient", "sum", "tail", "where",
+    "abs", "absolute", "binade", "cumsum", "derived_as", "envelope", "equal", "exp", "exp2", "exp2_below",
+    "exp2_fraction", "floor", "fma", "frexp", "integer", "ldexp", "log", "log2", "max", "maximum", "min", "minimum",
+    "nearest", "not_equal", "power_of_two", "real", "rint", "simplex", "sort", "sqrt", "stop_gradient", "sum", "tail",
+    "where",
 ]  # fmt: skip
 
 
@@ -80,6 +81,14 @@ def frexp(x):
 def ldexp(mantissa, exponent):
     """mantissa * 2**exponent; the exponent is an integer."""
     return make("ldexp", mantissa, exponent)
+
+
+def derived_as(x, other):
+    """x, whose derivative is that of another expression with the same value.
+
+    For a value that is cheap to compute one way and to differentiate another: ``other`` is never computed, its derivative is.
+    """
+    return make("derived_as", x, other)
 
 
 def fma(a, b, c):

@@ -122,7 +122,7 @@ _SCALAR = {
     "fma": lambda a, b, c: _each(_add)(_each(_mul)(a, b), c),
     "tail": lambda a: FINITE,
     "exp2_fraction": lambda a: POS if not a & ~FINITE else ANYTHING,
-    "exp2_below": lambda e, most: POS | ZERO,
+    "exp2_below": lambda e, most: ZERO if e == NEG_INF and not most & ~FINITE else POS | ZERO,
     "power_of_two": lambda e: POS | ZERO,
     "binade": lambda a: FINITE,
     "nearest": lambda a: NUMBER if a & ~FINITE else FINITE,
@@ -133,6 +133,7 @@ _SCALAR = {
     "spread": lambda a, terms: a,
     "stop": lambda a: a,
     "envelope": lambda a: a,
+    "derived_as": lambda a, other: a,
 }
 _SCALAR["exp2"], _SCALAR["log2"] = _SCALAR["exp"], _SCALAR["log"]
 

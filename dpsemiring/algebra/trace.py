@@ -8,7 +8,7 @@ from functools import cached_property
 
 from dpsemiring.algebra import ranges
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import Node, const, is_const, postorder, substitute, value_of
+from dpsemiring.algebra.expr import INT, Node, const, is_const, postorder, substitute, value_of
 
 ONE = const(1.0)
 
@@ -132,7 +132,13 @@ class Trace:
         single = ranges.of_value(value_of(self.zero[0])) if self.telling == 1 else 0
         # a finite zero excludes its own class only when that class is the single value 0
         excluded = single if single in (ranges.ZERO, ranges.POS_INF, ranges.NEG_INF) else 0
-        return dict.fromkeys(self.terms, ranges.NUMBER) | {self.terms[0]: ranges.NUMBER & ~excluded} | self.tangents
+        whole = [x for x, kind in zip(self.terms, self.kinds) if kind == INT]
+        return (
+            dict.fromkeys(self.terms, ranges.NUMBER)
+            | dict.fromkeys(whole, ranges.FINITE)
+            | {self.terms[0]: ranges.NUMBER & ~excluded}
+            | self.tangents
+        )
 
     @cached_property
     def absent(self) -> dict[Node, int]:

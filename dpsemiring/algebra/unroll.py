@@ -43,7 +43,7 @@ def unroll(
             value[id(node)] = scalars[node]
         elif not node.args:
             value[id(node)] = node
-        elif node.op == "envelope":  # a mark for derivatives, which are taken before
+        elif node.op in ("envelope", "derived_as"):  # a mark for derivatives, which are taken before
             value[id(node)] = value[id(node.args[0])]
         elif node.op in NEUTRAL:
             value[id(node)] = _reduce(node, value[id(node.args[0])], live, facts, absent)

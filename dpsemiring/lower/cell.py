@@ -11,10 +11,11 @@ its expression. Nothing here knows an order of cells, an array or a target.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 
 from dpsemiring.algebra.combine import Algebra, Value, present
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import INT, Node, const, make, postorder, substitute, var
+from dpsemiring.algebra.expr import INT, REAL, Node, const, make, postorder, substitute, var
 from dpsemiring.lower.ir import Arc, Recurrence, site_leaf
 
 
@@ -101,13 +102,34 @@ class _Builder:
     def candidates(self, state: int, here: dict[int, Value]) -> list[Value]:
         return [self.algebra.candidate(self.source(a, here), a.weight, self.exists(a)) for a in self.arcs(state)]
 
+    def sources(self, state: int, here: dict[int, Value]) -> list[Value]:
+        """The candidates before they pay."""
+        return [self.algebra.candidate(self.source(a, here), None, self.exists(a)) for a in self.arcs(state)]
+
+    def shared_weight(self, state: int) -> Value | None:
+        """What all candidates of a state pay, where the product may be taken out of the sum: times(SUM of sources, encode(w)).
+
+        Starts count in all cells, so that those with starts and those without round alike.
+        """
+        arcs = self.r.states[state]
+        weights = {a.weight for a in arcs}
+        alone = len(arcs) < 2 or len(weights) != 1 or "distributive" not in self.trace.laws
+        return None if alone or (self.trace.exact and self.trace.of) else weights.pop()
+
+    def value(self, state: int, here: dict[int, Value]) -> Value:
+        """The n-ary sum of a state."""
+        w = self.shared_weight(state)
+        if w is None:
+            return self.algebra.sum(self.candidates(state, here))
+        return self.algebra.candidate(self.algebra.sum(self.sources(state, here)), w, const(True))
+
 
 def forward(recurrence: Recurrence, *, starts: bool) -> Cell:
     """The values of a cell; without `starts`, of one where no path starts."""
     b = _Builder(recurrence, starts)
     here: dict[int, Value] = {}
     for k in recurrence.order:
-        here[k] = b.algebra.sum(b.candidates(k, here))
+        here[k] = b.value(k, here)
         for c, node in enumerate(here[k]):
             b.cell.values[k, c] = node
     return b.cell
@@ -120,19 +142,50 @@ def backward(recurrence: Recurrence, *, starts: bool, sites: tuple[int, ...], pa
     here = {k: b.load(k, 0, 0) for k in range(len(recurrence.states))}
     inside: dict[int, list[Node | None]] = {k: [None] * len(t.kinds) for k in here}
     cell.inflows.update({var(f"E{k}_{c}"): (k, c) for k in here for c in t.moving})
+
+    def give(source, w, live, to_w, to_p):
+        """What flows out of a product times(source, encode(w)), but for its source."""
+        if source is not None and t.adds:  # from where no path leads, whatever is paid comes to nothing
+            live = make("and", live, present(t, source))
+        if params:
+            _collect(cell.params, {n: None if g is None else make("where", live, g, 0.0) for n, g in to_p.items()})
+        to_w = [None if g is None else make("where", live, g, 0.0) for g in to_w]
+        if occupancy and to_w[0] is not None:
+            cell.occupancy = _plus(to_w[0], cell.occupancy)
+        if w is not None:
+            outputs = [(x, g) for x, g in zip(w, to_w) if g is not None]
+            found = vjp(outputs, [site_leaf(i) for i in sites])
+            _collect(cell.sites, {i: None if g is None else make("where", live, g, 0.0) for i, g in zip(sites, found)})
+
+    known: dict[Node, Node] = {}
     for k in reversed(recurrence.order):
         arcs = b.arcs(k)
         if not arcs:
             continue
-        candidates = b.candidates(k, here)
+        for value in (b.value(k, here), b.algebra.sum(b.candidates(k, here))) if t.exact else (b.value(k, here),):
+            known |= {node: leaf for node, leaf in zip(value, here[k]) if node is not leaf}
         bars = tuple(_plus(var(f"E{k}_{c}"), inside[k][c]) if c in t.moving else const(0.0) for c in range(len(t.kinds)))
-        lives = [b.algebra.live(a.weight, b.exists(a), candidate) for a, candidate in zip(arcs, candidates)]
+        w = None if t.exact else b.shared_weight(k)  # ties are told apart after paying
+        allowed = const(True)
+        if w is not None:
+            whole = b.algebra.sum(b.sources(k, here))
+            live = b.algebra.live(w, const(True), b.algebra.candidate(whole, w, const(True)))
+            to_whole, *rest = _arc_flows(b.algebra, whole, w, bars)
+            bars = tuple(const(0.0) if g is None else g for g in to_whole)
+            if b.algebra.sheds:  # the guards of what flows on are enough, and needed: at hand is the value with its guard
+                allowed = live
+            else:
+                bars = tuple(make("where", live, g, 0.0) for g in bars)
+            give(whole, w, live, *rest)
+        candidates = b.candidates(k, here) if w is None else b.sources(k, here)
+        paid = [a.weight if w is None else None for a in arcs]
+        lives = [make("and", allowed, b.algebra.live(x, b.exists(a), c)) for x, a, c in zip(paid, arcs, candidates)]
         to_candidates, to_params = b.algebra.sum_flows(candidates, lives, bars)
         if params:
             _collect(cell.params, to_params)
-        for arc, live, flow in zip(arcs, lives, to_candidates):
+        for arc, x, live, flow in zip(arcs, paid, lives, to_candidates):
             source = b.source(arc, here)
-            to_source, to_w, to_p = _arc_flows(b.algebra, source, arc.weight, flow)
+            to_source, *rest = _arc_flows(b.algebra, source, x, flow)
             for c, g in enumerate(to_source):
                 if g is None or c not in t.moving:
                     continue
@@ -141,18 +194,9 @@ def backward(recurrence: Recurrence, *, starts: bool, sites: tuple[int, ...], pa
                     inside[arc.source][c] = _plus(g, inside[arc.source][c])
                 else:
                     _collect(cell.flows, {(Flow(arc.dn, arc.dm, arc.source), c): g})
-            if source is not None and t.adds:  # from where no path leads, whatever is paid comes to nothing
-                live = make("and", live, present(t, source))
-            if params:
-                _collect(cell.params, {n: None if g is None else make("where", live, g, 0.0) for n, g in to_p.items()})
-            to_w = [None if g is None else make("where", live, g, 0.0) for g in to_w]
-            if occupancy and to_w[0] is not None:
-                cell.occupancy = _plus(to_w[0], cell.occupancy)
-            if arc.weight is not None:
-                outputs = [(w, g) for w, g in zip(arc.weight, to_w) if g is not None]
-                found = vjp(outputs, [site_leaf(i) for i in sites])
-                _collect(cell.sites, {i: None if g is None else make("where", live, g, 0.0) for i, g in zip(sites, found)})
-    return _without_unused_leaves(cell)
+            if w is None:
+                give(source, x, live, *rest)
+    return _without_unused_leaves(reuse(cell, known))
 
 
 def _arc_flows(algebra: Algebra, source: Value | None, w: Value | None, bars):
@@ -202,18 +246,55 @@ def _without_unused_leaves(cell: Cell) -> Cell:
     return cell
 
 
-def multiply_by_reciprocals(cell: Cell, uniform) -> Cell:
-    """The same with divisions by numbers that all cells share turned into products with their reciprocals."""
-    new: dict[int, Node] = {}
-    same: dict[int, bool] = {}
-    for n in postorder(cell.roots):
-        same[id(n)] = all(same[id(a)] for a in n.args) if n.args else n.op == "const" or uniform(n)
-        args = [new[id(a)] for a in n.args]
-        if n.op == "div" and same[id(n.args[1])] and not same[id(n.args[0])]:
-            new[id(n)] = args[0] * make("div", 1.0, args[1])
-        else:
-            new[id(n)] = n if not n.args else make(n.op, *args)
+def reuse(cell: Cell, known: dict[Node, Node]) -> Cell:
+    """The same with values that are at hand put in place of what computes them: `known` has the leaf of each.
 
+    A known product stands in for its two factors wherever both are multiplied, a known sum of integers gives its first
+    term back by subtraction. Where a known value is guarded, what is inside the guard counts: elsewhere it is not used.
+    """
+    at_hand: dict[Node, Node] = {}
+    products: dict[tuple[Node, Node], Node] = {}
+    for node, leaf in known.items():
+        at_hand[node] = leaf
+        inner = node.args[1] if node.op == "where" else node
+        if not inner.args:
+            continue
+        at_hand[inner] = leaf
+        if inner.op == "mul":
+            products[inner.args] = leaf
+        elif inner.op == "add" and inner.kind == INT and inner.args[0].args:
+            at_hand[inner.args[0]] = make("sub", leaf, inner.args[1])
+    whole = {id(factor) for pair in products for factor in pair}
+    new: dict[int, Node] = {}
+    for n in postorder(cell.roots):
+        if n in at_hand:
+            new[id(n)] = at_hand[n]
+            continue
+        if n.op == "mul":
+            factors = _factors(n, whole)
+            for (a, b), leaf in products.items():
+                if any(f is a for f in factors) and any(f is b for f in factors):
+                    factors = [leaf, *(new[id(f)] for f in factors if f is not a and f is not b)]
+                    new[id(n)] = _product(factors)
+                    break
+            if id(n) in new:
+                continue
+        new[id(n)] = make(n.op, *(new[id(a)] for a in n.args)) if n.args else n
+    return _renewed(cell, new)
+
+
+def _factors(node: Node, whole: set[int]) -> list[Node]:
+    """What a product is made of; the nodes in `whole` are not taken apart."""
+    if node.op != "mul" or id(node) in whole:
+        return [node]
+    return [f for arg in node.args for f in _factors(arg, whole)]
+
+
+def _product(factors: list[Node]) -> Node:
+    return reduce(lambda x, y: make("mul", x, y), factors)
+
+
+def _renewed(cell: Cell, new: dict[int, Node]) -> Cell:
     def renew(table):
         return {key: new[id(n)] for key, n in table.items()}
 
@@ -221,3 +302,26 @@ def multiply_by_reciprocals(cell: Cell, uniform) -> Cell:
         cell.loads, cell.inflows, cell.starts, renew(cell.values), renew(cell.flows), renew(cell.sites),
         renew(cell.params), None if cell.occupancy is None else new[id(cell.occupancy)], renew(cell.choices),
     )  # fmt: skip
+
+
+def multiply_by_reciprocals(cell: Cell, uniform) -> Cell:
+    """The same with divisions by numbers that all cells share turned into products with their reciprocals, and with the
+    factors of a product that all cells share multiplied first."""
+    new: dict[int, Node] = {}
+    same: dict[int, bool] = {}
+    for n in postorder(cell.roots):
+        same[id(n)] = all(same[id(a)] for a in n.args) if n.args else n.op == "const" or uniform(n)
+        args = [new[id(a)] for a in n.args]
+        if n.op == "div" and same[id(n.args[1])] and not same[id(n.args[0])]:
+            new[id(n)] = args[0] * make("div", 1.0, args[1])
+        elif n.op == "mul" and not same[id(n)] and n.kind == REAL:
+            own, shared = [], []
+            for f in _factors(n, set()):
+                (shared if same[id(f)] else own).append(new[id(f)])
+            if len(shared) > 1:
+                args = [_product(own), _product(shared)]
+            new[id(n)] = make("mul", *args)
+        else:
+            new[id(n)] = n if not n.args else make(n.op, *args)
+
+    return _renewed(cell, new)

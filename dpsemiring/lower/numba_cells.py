@@ -117,7 +117,7 @@ class Sweeps(Kernel):
                 shift = self.plan.schedule.shift(d.dn, d.dm)
                 back = delay * self.states - d.state
                 self.w(
-                    f"{name} = {get}(S{d.component}, o - {back} * pitch - {shift})".replace("- 0 * pitch", "").replace(
+                    f"{name} = {get}(S{d.component}, o - {back} * pitch - {shift})".replace(" - 0 * pitch", "").replace(
                         " - 0)", ")"
                     )
                 )

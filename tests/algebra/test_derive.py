@@ -35,6 +35,7 @@ SCALARS = {
     "floor": lambda: A * ops.floor(B * 5.3),
     "rint": lambda: A * ops.rint(B * 5.3),
     "fma": lambda: ops.fma(A, B, A * B * B),
+    "derived_as": lambda: ops.exp(ops.derived_as(A * B, B * A)) * ops.derived_as(A * A, ops.exp(2.0 * ops.log(A))),
     "tail": lambda: ops.fma(A, ops.tail(B), A * B),
     "exp2_fraction": lambda: ops.exp2_fraction(A * B),
     "exp2_below": lambda: A * ops.exp2_below(ops.binade(B), ops.binade(A * 9.0)),

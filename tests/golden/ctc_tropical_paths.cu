@@ -35,26 +35,24 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Site W0,
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
             if (!z.holds(l, m)) continue;
             const F start0 = n == 0 && m == 0;
-            const F w0 = W0.read(n, m, INF);
             const F start1 = n == 0 && m == 1;
             const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
             const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
             const F w1 = W1.read(n, m, 0.0);
             const F D0_0_1_2 = S0.get(z, l - 1, m - 2, 0, INF);
+            const F w0 = W0.read(n, m, INF);
             const bool t0 = start0 != 0.0;
-            const F t1 = t0 ? w0 : INF;
+            const F t1 = t0 ? 0.0 : INF;
             const bool t2 = start1 != 0.0;
-            const F t3 = t2 ? w0 : INF;
+            const F t3 = t2 ? 0.0 : INF;
             const F t4 = t3 < t1 ? t3 : t1;
-            const F t5 = __dadd_rn(D0_0_1_0, w0);
-            const F t6 = t5 < t4 ? t5 : t4;
-            const F t7 = __dadd_rn(D0_0_1_1, w0);
-            const F t8 = t7 < t6 ? t7 : t6;
-            const bool t9 = w1 != 0.0;
-            const F t10 = __dadd_rn(D0_0_1_2, w0);
-            const F t11 = t9 ? t10 : INF;
-            const F t12 = t11 < t8 ? t11 : t8;
-            S0.put(z, l, m, 0, t12);
+            const F t5 = D0_0_1_0 < t4 ? D0_0_1_0 : t4;
+            const F t6 = D0_0_1_1 < t5 ? D0_0_1_1 : t5;
+            const bool t7 = w1 != 0.0;
+            const F t8 = t7 ? D0_0_1_2 : INF;
+            const F t9 = t8 < t6 ? t8 : t6;
+            const F t10 = __dadd_rn(t9, w0);
+            S0.put(z, l, m, 0, t10);
         }
         __syncthreads();
     }
@@ -66,18 +64,16 @@ __device__ void advance(const Strip z, const Values<F> S0, const Site W0, const 
             const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
             if (!z.holds(l, m)) continue;
             const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
-            const F w0 = W0.read(n, m, INF);
             const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
             const F w1 = W1.read(n, m, 0.0);
             const F D0_0_1_2 = S0.get(z, l - 1, m - 2, 0, INF);
-            const F t0 = __dadd_rn(D0_0_1_0, w0);
-            const F t1 = __dadd_rn(D0_0_1_1, w0);
-            const F t2 = t1 < t0 ? t1 : t0;
-            const bool t3 = w1 != 0.0;
-            const F t4 = __dadd_rn(D0_0_1_2, w0);
-            const F t5 = t3 ? t4 : INF;
-            const F t6 = t5 < t2 ? t5 : t2;
-            S0.put(z, l, m, 0, t6);
+            const F w0 = W0.read(n, m, INF);
+            const F t0 = D0_0_1_1 < D0_0_1_0 ? D0_0_1_1 : D0_0_1_0;
+            const bool t1 = w1 != 0.0;
+            const F t2 = t1 ? D0_0_1_2 : INF;
+            const F t3 = t2 < t0 ? t2 : t0;
+            const F t4 = __dadd_rn(t3, w0);
+            S0.put(z, l, m, 0, t4);
         }
         __syncthreads();
     }

@@ -44,7 +44,7 @@ def candidates(S0, W0, W1, B0, B1, o, i, q, pitch):
     c7 = I(0)
     start0 = peek(B0, i)
     w0 = peek(W0, i)
-    D0_0_0_0 = peek(S0, o )
+    D0_0_0_0 = peek(S0, o)
     start1 = peek(B1, i)
     D0_0_1_0 = peek(S0, o - 1 * pitch)
     D0_0_1_1 = peek(S0, o - 1 * pitch - 1)

@@ -57,6 +57,26 @@ def test_a_softmin_cell_has_one_exponential_for_each_step():
 def test_guards_are_left_out_where_ranges_show_them_superfluous():
     """A hard minimum needs none at all: +inf is its neutral element and absorbs."""
     plan = make_plan(build(dp.topologies.dtw(), dp.Tropical), "float32")
-    assert sorted(operations(plan.forward(starts=False))) == ["add"] * 3 + ["minimum"] * 2
+    assert sorted(operations(plan.forward(starts=False))) == ["add"] + ["minimum"] * 2
     softmin = make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32")
     assert operations(softmin.forward(starts=False)).count("where") == 1  # the cell that no path reaches
+
+
+def test_pairs_have_no_guard_but_that_of_a_forbidden_cost():
+    """Of mantissa and exponent; and on the way back of each flow and of the cost's, all by one comparison."""
+    plan = make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0).forms[0]), "float32")
+    forward, backward = operations(plan.forward(False)), operations(plan.backward(False, Wanted((0,))))
+    assert forward.count("ne") == backward.count("ne") == 1
+    assert forward.count("where") == 2 and backward.count("where") == 4
+    assert forward.count("exp2_fraction") == backward.count("exp2_fraction") == 1
+    assert backward.count("maximum") == backward.count("binade") == 0  # the sum is not computed again: its exponent is at hand
+
+
+@pytest.mark.parametrize("semiring", [dp.Tropical, dp.Sparsemin(1.0), dp.Smoothmin(1.0), dp.Softmin(1.0)], ids=str)
+def test_what_all_candidates_pay_is_paid_once(semiring):
+    for topology in (dp.topologies.dtw(), dp.topologies.ctc()):
+        cell = make_plan(build(topology, semiring), "float32").forward(starts=True)
+        paid = [n for n in postorder(cell.roots) if any(a.op == "var" and a.payload.startswith("site0") for a in n.args)]
+        assert len(paid) == 1
+    weighted = make_plan(build(dp.topologies.weighted_dtw(1.0, 2.0, 3.0), semiring), "float32").forward(starts=False)
+    assert operations(weighted).count("mul") >= 2  # different weights stay where they are

@@ -87,3 +87,30 @@ def test_the_greatest_value_of_an_array(real):
     expected = np.abs(inside[np.isfinite(inside)]).max()
     assert extent.largest(array, rows, lo, hi) == limits.largest(array, rows, lo, hi) == expected
     assert extent.largest(array[:0], rows[:0], lo[:0], hi[:0]) == 0.0
+
+
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+@pytest.mark.parametrize("semiring, sign", [(dp.Tropical, 1.0), (dp.MaxPlus, -1.0)], ids=["Tropical", "MaxPlus"])
+def test_candidates_that_tie_after_paying_go_to_the_first(engine, semiring, sign):
+    """The compiled sum is taken before all pay: its value is the same, for rounding keeps order. Ties are told after paying."""
+    cost = sign * np.array([[1.0, -(2.0**-53)], [1.0, 1024.0]])
+    result = dp.compile(DTW, semiring, engine=engine)(cost)
+    assert abs(cost[0, 0] + cost[0, 1]) < 1 and cost[0, 0] + cost[0, 1] + cost[1, 1] == cost[0, 0] + cost[1, 1]
+    np.testing.assert_array_equal(result.path, [[0, 0], [1, 1]])
+    np.testing.assert_array_equal(result.marginals, np.eye(2))
+    assert result.total == sign * 1025.0
+
+
+@pytest.mark.parametrize("semiring", [dp.Sparsemin(0.3), dp.Smoothmin(0.3), dp.Softmin(0.3), dp.KBest(2), dp.Real], ids=str)
+def test_what_all_candidates_pay_may_be_taken_out_of_the_sum(semiring):
+    """Against the reference engine, which does not: with starts anywhere, masks, and a state whose candidates pay alike."""
+    cost = RNG.random((2, 7, 6))
+    cost[1, 3, 2] = np.inf
+    for topology, params in (
+        (dp.topologies.subsequence_dtw(), None),
+        (dp.topologies.ctc(), {"labels": np.array([[0, 1, 0, 1, 0, 2]])}),
+    ):
+        found, wanted = (dp.compile(topology, semiring, engine=e)(cost, None, params) for e in ("cpu", "reference"))
+        np.testing.assert_allclose(found.total, wanted.total, rtol=1e-12)
+        np.testing.assert_allclose(found.marginals, wanted.marginals, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(found.occupancy, wanted.occupancy, rtol=1e-10, atol=1e-13)
