@@ -18,7 +18,7 @@ from dpsemiring.lower.tangent import dual
 from dpsemiring.run import windows
 from dpsemiring.run.dispatch import ENGINES, make_engine
 from dpsemiring.run.engine import Engine
-from dpsemiring.run.inputs import bind, in_float64
+from dpsemiring.run.inputs import bind, in_float64, settle
 from dpsemiring.run.limits import fits
 from dpsemiring.run.total import list_ends
 
@@ -120,11 +120,16 @@ class Solver:
         """
         if (front := fronts.of(cost, params)) is not None:
             return front(self, cost, lengths, params)
-        problem = bind(self.recurrence, self.params, cost, lengths, params, self.engine.survey, self.engine.fuses)
         engine = self.engine
+        problem = bind(self.recurrence, self.params, cost, lengths, params, engine.survey, engine.fuses, engine.looks)
+        run = None
+        if problem.unseen:  # numbers are looked at while they are used
+            run = engine.forward(problem, list_ends(self.recurrence, problem))
+            settle(problem, engine.survey)
         if not fits(engine, problem):
-            engine, problem = self.plain(), in_float64(problem)
-        run = engine.forward(problem, list_ends(self.recurrence, problem))
+            engine, problem, run = self.plain(), in_float64(problem), None
+        if run is None:
+            run = engine.forward(problem, list_ends(self.recurrence, problem))
         windows.check_reach(engine.recurrence, problem, run.values)
         return Result(self, engine, run)
 

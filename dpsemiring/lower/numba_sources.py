@@ -103,9 +103,9 @@ class Windows:
                         self.w(f"fill_{kind}({place}, {', '.join(p.arrays(k))}, {k == 0})")
             self.w(f"{n}_low, {n}_high = c_need, c_stop")
 
-    def stage(self, plane: str, buffer: str, at: tuple[int, int], outside: str) -> str:
+    def stage(self, plane: str, i: int, at: tuple[int, int], outside: str) -> str:
         """The statement that lays a plane's costs out for a tile."""
-        return f"stage({buffer}, C{self.of[plane].name}_, {self._place(plane, at)}, {outside}, lanes, {self.skewed})"
+        return f"stage(W{i}, C{self.of[plane].name}_, {self._place(plane, at)}, {outside}, lanes, {self.skewed}, seen{i})"
 
     def unstage(self, plane: str, buffer: str, at: tuple[int, int]) -> str:
         return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at)}, lanes, {self.skewed}, False)"

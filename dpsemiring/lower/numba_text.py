@@ -73,6 +73,8 @@ class Drivers(Sweeps):
             w(f"S{c} = room(size, {'I' if kind == INT else 'F'})")
         for name in [*self.W, *self.B]:
             w(f"{name} = room((times_all + V) * lanes_all, np.{p.real})")
+        for i in p.cell_sites:
+            w(f"seen{i} = zeros(V, I)")
         for name in self.bounds:
             w(f"{name} = room(height, np.int32)")
         self.windows.workspace(wanted)
@@ -125,12 +127,12 @@ class Drivers(Sweeps):
             site = r.sites[i]
             outside = self.value_text(self.outside(site))
             if self.made(i):
-                w(self.windows.stage(site.name, f"W{i}", site.at, outside))
+                w(self.windows.stage(site.name, i, site.at, outside))
                 continue
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
             at = f"{site.at[0]}, {moved('left', site.at[1])}"
             rows = "1" if i in self.alike else "rows"
-            w(f"stage(W{i}, a{i}, b, n0, {rows}, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed})")
+            w(f"stage(W{i}, a{i}, b, n0, {rows}, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed}, seen{i})")
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
             w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")
@@ -189,7 +191,15 @@ def forward_text(plan: Plan) -> str:
     kernel = _begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
     ends = ["end_n", "end_m", "end_k"]
-    args = [*kernel.inputs(), "turns", "done", *ends, *(f"D{c}" for c in kernel.components), "keep"]
+    args = [
+        *kernel.inputs(),
+        *(f"most{i}" for i in plan.cell_sites),
+        "turns",
+        "done",
+        *ends,
+        *(f"D{c}" for c in kernel.components),
+        "keep",
+    ]
     args += [f"L{c}" for c in kernel.components]
     place = f"lanes, {kernel.pad}, {kernel.delay}, {kernel.skewed}"
     w("", "", "@njit(**OPTIONS)")
@@ -224,6 +234,8 @@ def forward_text(plan: Plan) -> str:
                     for c in kernel.components:
                         w(f"leave(S{c}, R{c}, b, slot, t0, t1, height, cols, {kernel.states}, {s.halo}, {place})")
                     w(f"publish(done, b, slot + 1, {'cols if t1 == times else t1 - height + 1' if kernel.skewed else 'cols'})")
+            for i in plan.cell_sites:
+                w(f"tell(seen{i}, most{i}, b, j)")
     return w.text
 
 

@@ -41,6 +41,7 @@ class Engine(Protocol):
     recurrence: Recurrence
     plain: bool  # whether totals are to be summed item by item, as an oracle does
     fuses: bool  # whether it can make the cost of a source as it needs it
+    looks: bool  # whether its forward pass finds the largest sizes that are asked for in `Problem.unseen`
 
     def another(self, recurrence: Recurrence) -> Engine:
         """An engine of the same kind for another recurrence."""

@@ -40,6 +40,7 @@ class Problem:
     as_dict: bool
     reading: Reading | None = None
     fused: dict[str, Fused] = field(default_factory=dict)  # sources whose cost is not an array: their plane is zeros
+    unseen: dict[str, float] = field(default_factory=dict)  # planes that were not surveyed: the largest size, once it is known
     window: Rows | None = None
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     asked: np.dtype | None = None  # the kind of the cost, where it is run in another
@@ -67,11 +68,13 @@ def bind(
     params: Mapping[str, object] | None,
     survey,
     fuses: bool = False,
+    looks: bool = False,
 ) -> Problem:
     """Check a call's arrays and lay them out.
 
     `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own. With
-    `fuses` an engine can do without the whole cost of a source.
+    `fuses` an engine can do without the whole cost of a source; one that `looks` finds the largest size of planes while it
+    runs, and `settle` surveys those alone that hold an infinity or a NaN.
     """
     cost, as_dict = planes_by_name(recurrence, cost)
     bound = {name: BoundSource(name, c) for name, c in cost.items() if isinstance(c, Source)}
@@ -123,8 +126,19 @@ def bind(
     for site in recurrence.sites:
         problem.sites.append(_site(site, problem, recurrence.extra))
         problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
-    _survey(recurrence, problem, excess, survey)
+    if looks and recurrence.window is None:
+        problem.unseen = {s.name: np.nan for s in recurrence.sites if s.role == "cost" and s.at == (0, 0)}
+        for name in problem.fused:
+            problem.unseen.pop(name, None)
+    _survey(recurrence, problem, set(problem.planes) - set(problem.fused) - set(problem.unseen), survey)
+    _survey_params(recurrence, problem)
     return problem
+
+
+def settle(problem: Problem, survey) -> None:
+    """Survey the planes in which a forward pass has met more than finite numbers: their items may become NaN."""
+    some = {name for name, size in problem.unseen.items() if not np.isfinite(size)}
+    _survey(problem.reading.recurrence, problem, some, survey)
 
 
 @dataclass(frozen=True)
@@ -299,12 +313,12 @@ def _differs(site, value, lengths, columns):
     return outside[:, None] | (value != value[:, :, np.clip(other, 0, columns - 1)])
 
 
-def _survey(recurrence, problem, excess, survey):
+def _survey(recurrence, problem, names, survey):
     """NaN makes an item NaN; the infinity that is no "forbidden" is refused by name."""
-    forbid = recurrence.semiring.forbid
+    forbid, excess = recurrence.semiring.forbid, problem.reading.excess
     refused = -forbid
     for name, plane in problem.planes.items():
-        if name in problem.fused:
+        if name not in names:
             continue
         bad = np.zeros(problem.batch, bool)
         rows, (lo, hi) = problem.n_len + excess[name][0], read_columns(recurrence, problem, name, excess[name])
@@ -314,6 +328,11 @@ def _survey(recurrence, problem, excess, survey):
                 f"plane {name!r} holds {refused:+} in item {b}; over this semiring {forbid:+} forbids a cell, and {refused:+} "
                 "has no meaning"
             )
+
+
+def _survey_params(recurrence, problem):
+    """The same for Params."""
+    forbid = recurrence.semiring.forbid
     for i, site in enumerate(recurrence.sites):
         if site.role == "mask" and site.differs is None:
             raw = spread(site.axes, problem.given[site.name])

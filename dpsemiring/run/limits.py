@@ -44,6 +44,8 @@ def _largest(engine, problem, i) -> float:
         return float(np.abs(array).max(initial=0.0, where=np.isfinite(array)))
     if site.name in problem.fused:
         return problem.fused[site.name].largest
+    if np.isfinite(problem.unseen.get(site.name, np.nan)):
+        return problem.unseen[site.name]
     lo, hi = read_columns(r, problem, site.name, excess)
     return engine.largest(array, problem.n_len + excess[0], lo, hi)
 

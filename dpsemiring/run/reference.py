@@ -22,7 +22,7 @@ class ReferenceEngine:
     """Interprets a recurrence with Python numbers."""
 
     plain = True
-    fuses = False
+    fuses = looks = False
 
     def __init__(self, recurrence: Recurrence):
         self.recurrence = recurrence

@@ -50,6 +50,7 @@ class CpuEngine:
 
     plain = False
     fuses = True
+    looks = True
 
     def __init__(self, recurrence: Recurrence, memory: int | None = None):
         self.recurrence, self.memory = recurrence, memory
@@ -129,7 +130,7 @@ class CpuEngine:
         trace = self.recurrence.semiring.trace
         return [np.full(shape, value_of(z), self._dtype(k, problem.real)) for z, k in zip(trace.zero, trace.kinds)]
 
-    def _advance(self, problem: Problem, tiling: Tiling, ends: Ends, values, strips, above, lattice=None) -> Segment:
+    def _advance(self, problem: Problem, tiling: Tiling, ends: Ends, values, strips, above, sizes, lattice=None) -> Segment:
         """Run the kernel over some strips, from the rows above them."""
         first, last = strips
         zeros = self._filled(problem, ())
@@ -145,7 +146,7 @@ class CpuEngine:
         keep = lattice is not None
         out = lattice if keep else [np.empty((0, 0, 0, 0), z.dtype) for z in zeros]
         kernel = self.kernel("forward", tiling)
-        inputs = self._inputs(problem, tiling, segment)
+        inputs = self._inputs(problem, tiling, segment) + [m for _, m in sizes]
         turns, done = _progress(batch, count)
 
         def work(first, last):
@@ -160,11 +161,16 @@ class CpuEngine:
         segments = tiling.segments(problem.batch, limit)
         values = self._filled(problem, ends.n.shape)
         above = self._filled(problem, tiling.border_shape(problem.batch, len(segments)))
+        sizes = self._sizes(problem, tiling)
         for i, strips in enumerate(segments):
-            segment = self._advance(problem, tiling, ends, values, strips, [a[:, i] for a in above], lattice)
+            segment = self._advance(problem, tiling, ends, values, strips, [a[:, i] for a in above], sizes, lattice)
             if i + 1 < len(segments):
                 for a, border in zip(above, segment.borders):
                     a[:, i + 1] = border[:, -1]
+        for i, most in sizes:
+            name = self.recurrence.sites[i].name
+            if name in problem.unseen and self.recurrence.sites[i].at == (0, 0):
+                problem.unseen[name] = float(most.max(initial=0).view(problem.real))
         return values, Kept(tiling, segments, above, segment if len(segments) == 1 else None)
 
     def _back(self, run: Run) -> Iterator[Segment]:
@@ -176,7 +182,13 @@ class CpuEngine:
         for i in reversed(range(len(kept.segments))):
             values = self._filled(run.problem, run.ends.n.shape)
             above = [a[:, i] for a in kept.above]
-            yield self._advance(run.problem, kept.tiling, run.ends, values, kept.segments[i], above)
+            sizes = self._sizes(run.problem, kept.tiling)
+            yield self._advance(run.problem, kept.tiling, run.ends, values, kept.segments[i], above, sizes)
+
+    def _sizes(self, problem: Problem, tiling: Tiling) -> list[tuple[int, np.ndarray]]:
+        """For each site of the cells the largest size of its numbers, as bits, by strip."""
+        shape = (problem.batch, max(1, tiling.strips))
+        return [(i, np.zeros(shape, self._dtype(INT, problem.real))) for i in tiling.plan.cell_sites]
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         values, kept = self._forward(problem, ends, None)

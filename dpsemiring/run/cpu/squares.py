@@ -9,7 +9,7 @@ from __future__ import annotations
 from llvmlite import ir
 from numba.core import cgutils
 
-from dpsemiring.run.cpu.lanes import I32, I64, constant, spread, wide, width
+from dpsemiring.run.cpu.lanes import I32, I64, constant, ints, spread, wide, width
 
 
 def _transposed(b, rows):
@@ -72,8 +72,22 @@ def _store_line(b, x, line, mask=None):
         b.store(x, line).align = width(ty) // 8
 
 
-def _lay(b, target, i, pitch, source, o, stride, *edge):
-    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes.
+def _notice(b, seen, rows, masks):
+    """Keep in every lane the largest size that was met there: without its sign a number is the greater, the greater its bits
+    are as an integer, and NaN is beyond infinity."""
+    ty = ints(rows[0].type)
+    unsigned = constant(ty, (1 << width(ty) - 1) - 1)
+    place = b.bitcast(b.gep(seen, [ir.Constant(I64, 0)]), ty.as_pointer())
+    most = _load_line(b, place)
+    for x, mask in zip(rows, masks):
+        size = b.and_(b.bitcast(x, ty), unsigned)
+        size = size if mask is None else b.select(mask, size, constant(ty, 0))
+        most = b.select(b.icmp_signed(">", size, most), size, most)
+    _store_line(b, most, place)
+
+
+def _lay(b, target, i, pitch, source, o, stride, seen, *edge):
+    """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes; `seen` as in `_notice`.
 
     With `edge` = low, high, rows, outside only where low <= c - r < high and r < rows, and `outside` elsewhere."""
     ty = wide(target.type.pointee)
@@ -82,6 +96,7 @@ def _lay(b, target, i, pitch, source, o, stride, *edge):
     if edge:
         masks, other = list(_masks(b, ty.count, edge[:3])), spread(b, edge[3], ty)
     rows = [_load_line(b, line, mask, other) for line, mask in zip(_lines(b, source, o, stride, ty), masks)]
+    _notice(b, seen, rows, masks)
     for x, line in zip(_transposed(b, rows), _lines(b, target, i, pitch, ty)):
         _store_line(b, x, line)
 

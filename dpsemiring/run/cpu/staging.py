@@ -91,11 +91,23 @@ def _add(buffer, at, time, row, by_m, at_m, begin, end, fresh):
             row[(m + at_m) * by_m] += buffer[at + m * time]
 
 
+@njit(**_options)
+def _look(seen, row, low, high):
+    """Keep the largest size of some numbers, as bits."""
+    part = row.view(seen.dtype)[low:high]
+    unsigned = seen.dtype.type(np.iinfo(seen.dtype).max)
+    most = seen[0]
+    for m in range(part.size):
+        most = max(most, part[m] & unsigned)
+    seen[0] = most
+
+
 @apart(**_options)
-def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed):
+def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed, seen):
     """Lay out array[item, n + at_n, m + at_m] for the cells of a tile; `outside` where that is outside the extents.
 
-    Skewed, as many lanes as a vector has go together while all their columns lie inside: squares, turned round."""
+    Skewed, as many lanes as a vector has go together while all their columns lie inside: squares, turned round. `seen` keeps
+    the largest size of the numbers that are laid out, as bits: the greatest of its lanes."""
     b = item if array.shape[0] > 1 else 0
     by_n = 1 if array.shape[1] > 1 else 0
     by_m = 1 if array.shape[2] > 1 else 0
@@ -109,6 +121,8 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
             low, high = (max(0, t0 - l), min(cols, t1 - l)) if skewed else (0, cols)
             time, lane = (lanes, l + (l - t0) * lanes) if skewed else (1, (l - t0) * lanes)
             _fill(buffer, lane, time, row, by_m, at_m, first, end, outside, low, high)
+            if max(low, first) < min(high, end):
+                _look(seen, row, (max(low, first) + at_m) * by_m, (min(high, end) + at_m - 1) * by_m + 1)
         return
     flat, vector, stride = array.reshape(-1), 64 // buffer.itemsize, array.shape[2] * by_n - 1
     for l in range(0, rows, vector):
@@ -117,16 +131,25 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
         for t in range(t0, t1, vector):
             to = (t - t0) * lanes + l
             if n >= 0 and some == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
-                lay(buffer, to, lanes, flat, origin + t, stride)
+                lay(buffer, to, lanes, flat, origin + t, stride, seen)
             elif n >= 0:
-                lay_edge(buffer, to, lanes, flat, origin + t, stride, first + l - t, stop + l - t, some, outside)
+                lay_edge(buffer, to, lanes, flat, origin + t, stride, seen, first + l - t, stop + l - t, some, outside)
             else:  # rows before the first: one by one
                 for r in range(vector):
                     low, high = (first + l - t, stop + l - t) if n + r >= 0 else (0, 0)
                     at = origin + t + r * stride
                     for c in range(vector):
                         inside = r < some and low <= c - r < high
+                        if inside:
+                            _look(seen, flat, at + c, at + c + 1)
                         buffer[to + c * lanes + r] = flat[at + c] if inside else outside
+
+
+@apart(**_options)
+def tell(seen, most, item, strip):
+    """Note the largest size that was met in a strip, and begin anew."""
+    most[item, strip] = seen.max()
+    seen[:] = 0
 
 
 @apart(**_options)

@@ -144,15 +144,15 @@ def within(inside, values, others):
 
 
 @straight
-def lay(target, i, pitch, source, o, stride):
-    """target[i + c * pitch + r] = source[o + r * stride + c]."""
-    lay(target, i, pitch, source, o, stride)
+def lay(target, i, pitch, source, o, stride, seen):
+    """target[i + c * pitch + r] = source[o + r * stride + c]; `seen` keeps the largest size, lane by lane, as bits."""
+    lay(target, i, pitch, source, o, stride, seen)
 
 
 @straight
-def lay_edge(target, i, pitch, source, o, stride, low, high, rows, outside):
+def lay_edge(target, i, pitch, source, o, stride, seen, low, high, rows, outside):
     """The same; `outside` where nothing is inside."""
-    lay_edge(target, i, pitch, source, o, stride, low, high, rows, outside)
+    lay_edge(target, i, pitch, source, o, stride, seen, low, high, rows, outside)
 
 
 @straight

@@ -42,7 +42,7 @@ class EmulatedEngine:
     """
 
     plain = False
-    fuses = False
+    fuses = looks = False
     survey = ReferenceEngine.survey
 
     def __init__(
