@@ -74,8 +74,15 @@ def _fill(buffer, at, time, row, by_m, at_m, first, stop, outside, begin, end):
     """buffer[at + m * time] = row[m + at_m] for begin <= m < end; `outside` where not first <= m < stop."""
     for m in range(begin, min(first, end)):
         buffer[at + m * time] = outside
-    for m in range(max(begin, first), min(stop, end)):
-        buffer[at + m * time] = row[(m + at_m) * by_m]
+    low, high = max(begin, first), min(stop, end)
+    if time == 1 and by_m == 1:
+        if low < high:
+            part, found = buffer[at + low : at + high], row[low + at_m : high + at_m]
+            for m in range(part.size):
+                part[m] = found[m]
+    else:
+        for m in range(low, high):
+            buffer[at + m * time] = row[(m + at_m) * by_m]
     for m in range(max(begin, stop), end):
         buffer[at + m * time] = outside
 
@@ -83,7 +90,15 @@ def _fill(buffer, at, time, row, by_m, at_m, first, stop, outside, begin, end):
 @njit(**_options)
 def _add(buffer, at, time, row, by_m, at_m, begin, end, fresh):
     """row[m + at_m] += buffer[at + m * time] for begin <= m < end; if `fresh`, it is set, not added to."""
-    if fresh:
+    if time == 1 and by_m == 1 and begin < end:
+        part, whole = buffer[at + begin : at + end], row[begin + at_m : end + at_m]
+        if fresh:
+            for m in range(part.size):
+                whole[m] = part[m]
+        else:
+            for m in range(part.size):
+                whole[m] += part[m]
+    elif fresh:
         for m in range(begin, end):
             row[(m + at_m) * by_m] = buffer[at + m * time]
     else:
@@ -98,7 +113,8 @@ def _look(seen, row, low, high):
     unsigned = seen.dtype.type(np.iinfo(seen.dtype).max)
     most = seen[0]
     for m in range(part.size):
-        most = max(most, part[m] & unsigned)
+        size = part[m] & unsigned
+        most = size if size > most else most
     seen[0] = most
 
 
