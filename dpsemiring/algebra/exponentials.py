@@ -17,9 +17,9 @@ from dpsemiring.algebra.semiring import LAWS, Semiring
 LN2 = math.log(2.0)
 NOWHERE = -(10**9)
 """The exponent of the zero, whose mantissa 0 alone tells it: neutral in a maximum, however far it drifts along a path."""
-STEP, PATH, LENGTH = 2.0**20, 2.0**27, 2.0**22
-"""The greatest exponent of one step, for which float32 still knows the fraction; that of a path, a seventh of `NOWHERE`'s; and
-the most cells of a path, at each of which a zero may drift by -127 and stay within 32 bits."""
+STEP, PATH, LENGTH = 2.0**20, 2.0**28, 2.0**22
+"""The greatest exponent of one step, for which float32 still knows the fraction; that of a path, far above the zero's; and
+the most cells of a path. A zero may lose 127 in each of them, and its distance to any other number stays within 32 bits."""
 
 
 def exponentials(name: str, rate: Callable, params: Mapping[str, object], positive=(), forbid: float = math.inf) -> Semiring:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.engine import Backward, Engine, Run
+from dpsemiring.run.inputs import in_float64
 from dpsemiring.run.sources import uses
 from dpsemiring.run.total import Totaller
 
@@ -63,7 +64,8 @@ class Derivatives:
             found = True
         for own, value in self.solver.semiring.params.items():
             if getattr(value, "name", None) == name:
-                total += (self._of_the_rest.params[own] + self._end_flows.params[own]).reshape(-1, *[1] * (total.ndim - 1))
+                flows = self._as_declared
+                total += (flows._of_the_rest.params[own] + flows._end_flows.params[own]).reshape(-1, *[1] * (total.ndim - 1))
                 found = True
         if not found:
             raise ValueError(f"grad: {name!r} is a mask, a label or a window's, which has no derivative")
@@ -103,7 +105,18 @@ class Derivatives:
 
     @cached_property
     def _of_the_rest(self) -> Backward:
-        return self._backward(Wanted(self._sites("number"), params=True, occupancy=True))
+        return self._backward(Wanted(self._sites("number"), params=self._as_declared is self, occupancy=True))
+
+    @cached_property
+    def _as_declared(self) -> Derivatives:
+        """For the semiring's own parameters: the derivatives over it as it is declared, in float64 where this is a form of it.
+
+        On a form they may be the small difference of large numbers, as the entropy is that of a cost and a total.
+        """
+        if self.engine.recurrence.semiring not in self.solver.semiring.forms:
+            return self
+        plain = self.solver.plain()
+        return Derivatives(self.solver, plain, plain.forward(in_float64(self.problem), self.run.ends))
 
     def _sites(self, role):
         return tuple(i for i, s in enumerate(self.solver.recurrence.sites) if s.role == role)

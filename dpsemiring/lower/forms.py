@@ -2,7 +2,8 @@
 
 An engine that compiles takes the first of the forms, the reference engine the semiring as it is declared, so that the two
 check each other. The semiring as declared also serves whatever reads accumulated values one by one (walks, drawn paths),
-second derivatives, and every call whose costs a form does not hold (`Semiring.limits`), then in float64.
+second derivatives, derivatives by its own parameters (in float64), and every call whose costs a form does not hold
+(`Semiring.limits`), then in float64.
 """
 
 from __future__ import annotations

@@ -96,3 +96,19 @@ def test_gradients_by_parameters(what):
     found = dp.compile(topology, pairs(dp.Param("gamma")))(cost, None, given).grad(what)
     wanted = dp.compile(topology, dp.Softmin(dp.Param("gamma")))(cost.astype(float), None, given).grad(what)
     np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_at_the_limits_zeros_still_do_not_weigh(sign):
+    """Costs, or gains, that all but use up the exponents, with a forbidden region whose zeros drift along."""
+    gamma, cost = 1.0, sign * (1.0 + 1e-3 * RNG.random((150, 120)))
+    cost *= 0.99 * 2.0**28 * np.log(2) * gamma / (np.abs(cost).max() * 271)
+    cost[40:60, 10:119] = cost[90, :100] = np.inf
+    cost = cost.astype(np.float32)
+    solver = dp.compile(DTW(), dp.Softmin(gamma))
+    result = solver(cost)
+    assert result._engine is solver.engine
+    wanted = dp.compile(DTW(), pairs(gamma))(cost.astype(float))
+    assert result.total == pytest.approx(wanted.total, rel=1e-7)
+    assert np.abs(result.marginals - wanted.marginals).max() < 1e-5
+    assert np.isfinite(result.marginals).all() and solver((cost * 1.1).astype(np.float32))._engine is solver.plain()

@@ -46,6 +46,17 @@ def test_what_a_result_gives_does_not_depend_on_the_form():
             assert one.total == pytest.approx(another.total)
 
 
+@pytest.mark.parametrize("gamma", [1.0, 0.001])
+def test_the_derivative_by_gamma_is_no_small_difference(gamma):
+    """Minus the entropy of the paths: on pairs it would be the difference of the total and the expected cost, by gamma."""
+    cost = RNG.random((300, 200)).astype(np.float32)
+    given, semiring = {"gamma": gamma}, dp.Softmin(dp.Param("gamma"))
+    found = dp.compile(DTW, semiring)(cost, None, given)
+    wanted = dp.compile(DTW, replace(semiring, forms=()))(cost.astype(np.float64), None, given)
+    assert found.grad("gamma") == pytest.approx(wanted.grad("gamma"), rel=1e-7)
+    assert found.grad("gamma").dtype == np.float32
+
+
 @pytest.mark.parametrize("scale", [1e7, 1e12])
 def test_beyond_the_exponents_the_log_domain_in_float64(scale):
     """30 cells of 1e7 at gamma 1e-3 are 4e11 binary places: 32 bits would be passed. The result is of the cost's kind."""
