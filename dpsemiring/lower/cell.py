@@ -11,12 +11,12 @@ its expression. Nothing here knows an order of cells, an array or a target.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import reduce
 
 from dpsemiring.algebra.combine import Algebra, Value, present
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import INT, REAL, Node, const, make, postorder, substitute, var
+from dpsemiring.algebra.expr import INT, Node, const, make, postorder, substitute, var
 from dpsemiring.lower.ir import Arc, Recurrence, site_leaf
+from dpsemiring.lower.rewrite import with_known
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def backward(recurrence: Recurrence, *, starts: bool, sites: tuple[int, ...], pa
                     _collect(cell.flows, {(Flow(arc.dn, arc.dm, arc.source), c): g})
             if w is None:
                 give(source, x, live, *rest)
-    return _without_unused_leaves(reuse(cell, known))
+    return _without_unused_leaves(rewritten(cell, with_known(cell.roots, known)))
 
 
 def _arc_flows(algebra: Algebra, source: Value | None, w: Value | None, bars):
@@ -246,55 +246,9 @@ def _without_unused_leaves(cell: Cell) -> Cell:
     return cell
 
 
-def reuse(cell: Cell, known: dict[Node, Node]) -> Cell:
-    """The same with values that are at hand put in place of what computes them: `known` has the leaf of each.
+def rewritten(cell: Cell, new: dict[int, Node]) -> Cell:
+    """The same with every node in its new place (see `rewrite`)."""
 
-    A known product stands in for its two factors wherever both are multiplied, a known sum of integers gives its first
-    term back by subtraction. Where a known value is guarded, what is inside the guard counts: elsewhere it is not used.
-    """
-    at_hand: dict[Node, Node] = {}
-    products: dict[tuple[Node, Node], Node] = {}
-    for node, leaf in known.items():
-        at_hand[node] = leaf
-        inner = node.args[1] if node.op == "where" else node
-        if not inner.args:
-            continue
-        at_hand[inner] = leaf
-        if inner.op == "mul":
-            products[inner.args] = leaf
-        elif inner.op == "add" and inner.kind == INT and inner.args[0].args:
-            at_hand[inner.args[0]] = make("sub", leaf, inner.args[1])
-    whole = {id(factor) for pair in products for factor in pair}
-    new: dict[int, Node] = {}
-    for n in postorder(cell.roots):
-        if n in at_hand:
-            new[id(n)] = at_hand[n]
-            continue
-        if n.op == "mul":
-            factors = _factors(n, whole)
-            for (a, b), leaf in products.items():
-                if any(f is a for f in factors) and any(f is b for f in factors):
-                    factors = [leaf, *(new[id(f)] for f in factors if f is not a and f is not b)]
-                    new[id(n)] = _product(factors)
-                    break
-            if id(n) in new:
-                continue
-        new[id(n)] = make(n.op, *(new[id(a)] for a in n.args)) if n.args else n
-    return _renewed(cell, new)
-
-
-def _factors(node: Node, whole: set[int]) -> list[Node]:
-    """What a product is made of; the nodes in `whole` are not taken apart."""
-    if node.op != "mul" or id(node) in whole:
-        return [node]
-    return [f for arg in node.args for f in _factors(arg, whole)]
-
-
-def _product(factors: list[Node]) -> Node:
-    return reduce(lambda x, y: make("mul", x, y), factors)
-
-
-def _renewed(cell: Cell, new: dict[int, Node]) -> Cell:
     def renew(table):
         return {key: new[id(n)] for key, n in table.items()}
 
@@ -302,26 +256,3 @@ def _renewed(cell: Cell, new: dict[int, Node]) -> Cell:
         cell.loads, cell.inflows, cell.starts, renew(cell.values), renew(cell.flows), renew(cell.sites),
         renew(cell.params), None if cell.occupancy is None else new[id(cell.occupancy)], renew(cell.choices),
     )  # fmt: skip
-
-
-def multiply_by_reciprocals(cell: Cell, uniform) -> Cell:
-    """The same with divisions by numbers that all cells share turned into products with their reciprocals, and with the
-    factors of a product that all cells share multiplied first."""
-    new: dict[int, Node] = {}
-    same: dict[int, bool] = {}
-    for n in postorder(cell.roots):
-        same[id(n)] = all(same[id(a)] for a in n.args) if n.args else n.op == "const" or uniform(n)
-        args = [new[id(a)] for a in n.args]
-        if n.op == "div" and same[id(n.args[1])] and not same[id(n.args[0])]:
-            new[id(n)] = args[0] * make("div", 1.0, args[1])
-        elif n.op == "mul" and not same[id(n)] and n.kind == REAL:
-            own, shared = [], []
-            for f in _factors(n, set()):
-                (shared if same[id(f)] else own).append(new[id(f)])
-            if len(shared) > 1:
-                args = [_product(own), _product(shared)]
-            new[id(n)] = make("mul", *args)
-        else:
-            new[id(n)] = n if not n.args else make(n.op, *args)
-
-    return _renewed(cell, new)

@@ -8,6 +8,7 @@ from dpsemiring.algebra.expr import INT
 from dpsemiring.lower import cell as cells
 from dpsemiring.lower.cell import Cell, Flow, patterns
 from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.rewrite import with_reciprocals
 from dpsemiring.lower.schedule import HEIGHT, Schedule, schedule
 
 REALS = ("float32", "float64")
@@ -89,7 +90,7 @@ class Plan:
         return self._finish(cells.choice(self.recurrence))
 
     def _finish(self, cell: Cell) -> Cell:
-        return cell if self.exact else cells.multiply_by_reciprocals(cell, self.is_shared)
+        return cell if self.exact else cells.rewritten(cell, with_reciprocals(cell.roots, self.is_shared))
 
     def is_shared(self, leaf) -> bool:
         """Whether a leaf is one number for all cells of an item."""

@@ -10,6 +10,7 @@ from dpsemiring.lower.tangent import dual
 
 PLANS = {
     "dtw_softmin": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32"),
+    "dtw_softmin_pairs": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0).forms[0]), "float32"),
     "dtw_softmin_dual": lambda: make_plan(dual(build(dp.topologies.dtw(), dp.Softmin(1.0))), "float32"),
     "ctc_tropical": lambda: make_plan(build(dp.topologies.ctc(), dp.Tropical), "float64"),
 }
@@ -18,6 +19,8 @@ TEXTS = {
     "dtw_softmin_retreat.py": lambda: retreat_text(PLANS["dtw_softmin"](), starts=False, wanted=Wanted((0,))),
     "dtw_softmin_forward.py": lambda: forward_text(PLANS["dtw_softmin"]()),
     "dtw_softmin_backward.py": lambda: backward_text(PLANS["dtw_softmin"](), Wanted((0,))),
+    "dtw_softmin_pairs_advance.py": lambda: advance_text(PLANS["dtw_softmin_pairs"](), starts=False),
+    "dtw_softmin_pairs_retreat.py": lambda: retreat_text(PLANS["dtw_softmin_pairs"](), starts=False, wanted=Wanted((0,))),
     "dtw_softmin_dual_advance.py": lambda: advance_text(PLANS["dtw_softmin_dual"](), starts=False),
     "dtw_softmin_dual_retreat.py": lambda: retreat_text(PLANS["dtw_softmin_dual"](), starts=False, wanted=Wanted((0,))),
     "ctc_tropical_advance.py": lambda: advance_text(PLANS["ctc_tropical"](), starts=True),
