@@ -37,14 +37,22 @@ def _lines(b, pointer, first, stride, ty):
 
 def _masks(b, count, edges):
     """For each row r of a square the lanes c that are inside: low <= c - r < high, for rows r < rows."""
-    low, high, rows = edges
-    ty = ir.VectorType(I64, count)
+    low, high, rows = (_near(b, x, count) for x in edges)
+    ty = ir.VectorType(I32, count)
     lanes = ir.Constant(ty, list(range(count)))
     for r in range(count):
-        row = ir.Constant(I64, r)
-        end = b.select(b.icmp_signed("<", row, rows), b.add(high, row), ir.Constant(I64, 0))
+        row = ir.Constant(I32, r)
+        end = b.select(b.icmp_signed("<", row, rows), b.add(high, row), ir.Constant(I32, 0))
         inside = b.icmp_signed(">=", lanes, spread(b, b.add(low, row), ty))
         yield b.and_(inside, b.icmp_signed("<", lanes, spread(b, end, ty)))
+
+
+def _near(b, x, count):
+    """A bound of a square as a small integer; further away than a square it makes no difference."""
+    far = ir.Constant(I64, 2 * count)
+    x = b.select(b.icmp_signed("<", x, far), x, far)
+    x = b.select(b.icmp_signed(">", x, b.neg(far)), x, b.neg(far))
+    return b.trunc(x, I32)
 
 
 def _masked(b, name, result, ty, *args):

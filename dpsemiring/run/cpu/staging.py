@@ -251,14 +251,15 @@ ANY = np.iinfo(np.int64).min
 @apart(**_options)
 def mark(buffer, n, m, n_all, m_all, n0, rows, t0, t1, left, cols, lanes, skewed):
     """1 on the cells of a place, 0 on the others."""
-    row = n if n >= 0 else n_all + n
+    for i in range((t1 - t0) * lanes):
+        buffer[i] = 0
+    row = (n if n >= 0 else n_all + n) - n0
     col = (m if m >= 0 else m_all + m) - left
-    for l in range(rows):
-        here = n == ANY or n0 + l == row
+    for l in range(0 if n == ANY else max(0, row), rows if n == ANY else min(rows, row + 1)):
         time, lane = (lanes, l + (l - t0) * lanes) if skewed else (1, (l - t0) * lanes)
         begin, end = (max(0, t0 - l), min(cols, t1 - l)) if skewed else (0, cols)
-        for c in range(begin, end):
-            buffer[lane + c * time] = 1 if here and (m == ANY or c == col) else 0
+        for c in range(begin if m == ANY else max(begin, col), end if m == ANY else min(end, col + 1)):
+            buffer[lane + c * time] = 1
 
 
 @apart(**_options)
