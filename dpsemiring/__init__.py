@@ -18,7 +18,7 @@ from dpsemiring.algebra.builtins import Boolean, Counting, Log, MaxPlus, Real, S
 from dpsemiring.algebra.regularised import regularised
 from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.algebra.structured import Entropy, Expectation, KBest
-from dpsemiring.api import Path, Result, Solver, compile
+from dpsemiring.api import Path, Result, Solver, compile, pairwise
 from dpsemiring.declare import costs
 from dpsemiring.declare.boundary import Boundary, End, Start
 from dpsemiring.declare.param import Param
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Boolean", "Boundary", "Counting", "End", "Entropy", "Expectation", "KBest", "Log", "MaxPlus", "Param", "Path", "Real",
     "Result", "Semiring", "Smoothmin", "Softmin", "Solver", "Sparsemin", "Start", "Step", "Term", "Topology", "Tropical",
-    "Window", "compile", "costs", "diagnostics", "inf", "laws", "ops", "plot", "regularised", "testing", "topologies",
+    "Window", "compile", "costs", "diagnostics", "inf", "laws", "ops", "pairwise", "plot", "regularised",
+    "testing", "topologies",
 ]  # fmt: skip
 
 # rooms that an alignment does not need: imported when first named

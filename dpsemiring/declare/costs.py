@@ -38,6 +38,7 @@ class Atom:
     options: Mapping[str, Any] = field(default_factory=dict)
     own: tuple[Callable, Callable | None] | None = None  # make and back, of a kind that the library does not know
     rows: Any = None  # labels: which row of the first array each row of the lattice reads; None: its own
+    symmetric: bool = False  # whether exchanging its two arrays transposes the cost
 
     def __post_init__(self):
         names = tuple(self.names) if isinstance(self.names, (tuple, list)) else ()
@@ -97,8 +98,8 @@ class Source:
         return " + ".join(scaled)
 
 
-def _atom(kind, inputs, names, **options) -> Source:
-    return Source(((1.0, Atom(kind, inputs, names, options)),))
+def _atom(kind, inputs, names, symmetric=False, **options) -> Source:
+    return Source(((1.0, Atom(kind, inputs, names, options, symmetric=symmetric)),))
 
 
 def sqeuclidean(x, y, *, names: tuple[str, str] = ("x", "y")) -> Source:
@@ -118,7 +119,7 @@ def sqeuclidean(x, y, *, names: tuple[str, str] = ("x", "y")) -> Source:
     ValueError, TypeError
         At the call: for numbers of features that differ, other shapes, data that is not real.
     """
-    return _atom("sqeuclidean", {"x": x, "y": y}, names)
+    return _atom("sqeuclidean", {"x": x, "y": y}, names, symmetric=True)
 
 
 def cosine(x, y, *, names: tuple[str, str] = ("x", "y")) -> Source:
@@ -135,7 +136,7 @@ def cosine(x, y, *, names: tuple[str, str] = ("x", "y")) -> Source:
     names : pair of str
         Under which ``result.grad`` knows `x` and `y`.
     """
-    return _atom("cosine", {"x": x, "y": y}, names)
+    return _atom("cosine", {"x": x, "y": y}, names, symmetric=True)
 
 
 def gather(log_probs, labels, *, names: tuple[str, str] = ("log_probs", "labels")) -> Source:
@@ -235,6 +236,7 @@ def own(
     *,
     kind: str = "own",
     names: tuple[str, str] = ("x", "y"),
+    symmetric: bool = False,
 ) -> Source:
     """A cost of your own between the frames of two series, usable wherever the others are.
 
@@ -251,6 +253,8 @@ def own(
         What messages call it.
     names : pair of str
         Under which ``result.grad`` knows `x` and `y`.
+    symmetric : bool
+        Whether ``make(y, x)`` is the transpose of ``make(x, y)``, which `dp.pairwise` makes use of.
 
     Examples
     --------
@@ -269,4 +273,4 @@ def own(
     for name, function in (("make", make), ("back", back)):
         if not callable(function) and (name == "make" or function is not None):
             raise TypeError(f"{kind}: {name} is a function of arrays, found {type(function).__name__}")
-    return Source(((1.0, Atom(kind, {"x": x, "y": y}, names, own=(make, back))),))
+    return Source(((1.0, Atom(kind, {"x": x, "y": y}, names, own=(make, back), symmetric=bool(symmetric))),))
