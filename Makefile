@@ -30,9 +30,8 @@ lint: .venv/ready
 golden: .venv/ready
 	.venv/bin/python -m pytest tests/lower tests/cuda -k golden --update-golden
 
-benchmark: .venv-benchmark/ready
-	.venv-benchmark/bin/python benchmarks/softdtw.py --json build/benchmark.json
-	.venv-benchmark/bin/python benchmarks/torch_training.py
+benchmark: .venv-benchmark/ready .venv-benchmark-aeon/ready
+	.venv-benchmark/bin/python -m benchmarks --python aeon=.venv-benchmark-aeon/bin/python --chart docs/images/benchmark.png $(BENCHMARK)
 
 .venv/ready: requirements/test.txt requirements/learning.txt requirements/recording.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -63,9 +62,15 @@ benchmark: .venv-benchmark/ready
 .venv-benchmark/ready: benchmarks/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-benchmark
 	.venv-benchmark/bin/python $(PIP) hatchling==1.33.0 -r benchmarks/requirements.txt
+	-.venv-benchmark/bin/python $(PIP) --no-deps --no-build-isolation -r benchmarks/requirements-built.txt
 	.venv-benchmark/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	mkdir -p build
 	touch $@
 
+.venv-benchmark-aeon/ready: benchmarks/requirements-aeon.txt
+	$(PYTHON) -m venv .venv-benchmark-aeon
+	.venv-benchmark-aeon/bin/python $(PIP) -r benchmarks/requirements-aeon.txt
+	touch $@
+
 clean:
-	rm -rf .venv .venv-demo .venv-learn .venv-benchmark .venv-crosscheck build
+	rm -rf .venv .venv-demo .venv-learn .venv-benchmark .venv-benchmark-aeon .venv-crosscheck build

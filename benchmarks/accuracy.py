@@ -1,76 +1,70 @@
-"""How far float32 results are from float64 ones in the log domain: totals, gradients (L1), corners. Prints a table.
-
-    python benchmarks/accuracy.py [part of a row's name ...]
-
-The comparison runs the semiring as it is declared, without its forms, in float64.
-"""
+"""float32 against float64: totals, gradients and the gradient at the corners, which are 1 exactly."""
 
 from __future__ import annotations
 
-import sys
-import time
-from dataclasses import replace
-
 import numpy as np
 
-import dpsemiring as dp
+from benchmarks import alone, report
+from benchmarks.ctc import by_log_probs, optax_loss, problem, tensors, torch_loss
 
-TWO = dp.Topology([dp.Step(1, 0), dp.Step(1, 1)])
-
-
-def alignment(n, m, gamma, topology=None, base=0.0, scale=1.0):
-    """A cost of uniform random numbers."""
-    cost = (base + scale * np.random.default_rng(0).random((n, m))).astype(np.float32)
-    return topology or dp.topologies.dtw(), dp.Softmin(gamma), cost, None
+WANTED = "wanted: 2e-7, 1e-5, 1e-5"
 
 
-def ctc(frames, labels, sharpness, vocabulary=32):
-    """The log-probabilities of random logits, gathered by random labels between blanks."""
-    rng = np.random.default_rng(0)
-    logits = sharpness * rng.standard_normal((frames, vocabulary))
-    log_probs = (
-        logits - np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1, keepdims=True)) - logits.max(1, keepdims=True)
-    )
-    extended = np.zeros(2 * labels + 1, np.int64)
-    extended[1::2] = rng.integers(1, vocabulary, labels)
-    return dp.topologies.ctc(), dp.Log, np.ascontiguousarray(log_probs[:, extended], np.float32), {"labels": extended}
+def study(settings, options) -> dict:
+    """Two tables: soft-DTW, and CTC beside torch and optax."""
+    n, long = (300, (400, 80)) if settings.quick else (4000, (20000, 4000))
+    found, rows = {}, []
+    for kind in ("uniform", "steep"):
+        for gamma in (1.0, 0.01, 0.001) if kind == "uniform" else (0.001,):
+            name = f"{n} x {n}, gamma {gamma:g}" if kind == "uniform" else f"{n // 2} x {n // 4}, 10 + 0.01 u, gamma {gamma:g}"
+            errors = alone.run(settings, f"accuracy:soft_dtw({kind!r}, {n}, {gamma})")
+            found[f"soft-DTW {name}"] = errors
+            rows.append([name, *(errors or [None] * 3)])
+    print(report.table([f"soft-DTW in float32 ({WANTED})", "total, relative", "gradient, L1", "corners"], rows))
+    rows = []
+    for scale in (1.0, 50.0):
+        for way in ("dpsemiring", "torch", "optax"):
+            errors = alone.run(settings, f"accuracy:ctc({way!r}, {long[0]}, {long[1]}, {scale})", way=way)
+            name = f"{way}, {long[0]} frames, {long[1]} labels, logits x {scale:g}"
+            found[f"CTC {name}"] = errors
+            rows.append([name, *(errors or [None] * 2)])
+    print(report.table([f"CTC in float32 ({WANTED})", "total, relative", "gradient, L1"], rows))
+    return found
 
 
-ROWS = {
-    "soft-DTW 4000 x 4000, gamma 1": lambda: alignment(4000, 4000, 1.0),
-    "soft-DTW 4000 x 4000, gamma 0.01": lambda: alignment(4000, 4000, 0.01),
-    "soft-DTW 4000 x 4000, gamma 0.001": lambda: alignment(4000, 4000, 0.001),
-    "10 + 0.01 u, steps (1, 0), (1, 1), 2000 x 1000, gamma 0.001": lambda: alignment(2000, 1000, 0.001, TWO, 10.0, 0.01),
-    "CTC 4000 x 800": lambda: ctc(4000, 800, 1.0),
-    "CTC 4000 x 800, logits x 50": lambda: ctc(4000, 800, 50.0),
-    "long CTC 20000 x 4000": lambda: ctc(20000, 4000, 1.0),
-    "long CTC 20000 x 4000, logits x 50": lambda: ctc(20000, 4000, 50.0),
-}
+def soft_dtw(kind: str, n: int, gamma: float) -> list[float]:
+    """Errors of the total (relative), the gradient (L1, relative), the gradient at the corners."""
+    import dpsemiring as dp
+
+    random = np.random.default_rng(0)
+    if kind == "uniform":
+        topology, cost = dp.topologies.dtw(), random.random((n, n), np.float32)
+    else:
+        topology = dp.Topology([dp.Step(1, 0), dp.Step(1, 1)])
+        cost = 10 + np.float32(0.01) * random.random((n // 2, n // 4), np.float32)
+    solver = dp.compile(topology, dp.Softmin(gamma))
+    mine = solver(cost)
+    total, gradient = np.float64(mine.total), mine.marginals
+    del mine
+    truth = solver(cost.astype(np.float64))
+    expected = truth.marginals
+    corners = max(abs(float(gradient[0, 0]) - 1.0), abs(float(gradient[-1, -1]) - 1.0))
+    return [float(abs(total - truth.total) / abs(truth.total)), _l1(gradient, expected), corners]
 
 
-def compare(topology, semiring, cost, params):
-    """Errors of the total and the gradient, relative; of the gradient's corners; seconds of the float32 run."""
-    begin = time.perf_counter()
-    found = dp.compile(topology, semiring)(cost, None, params)
-    total, gradient = float(found.total), found.marginals
-    seconds = time.perf_counter() - begin
-    del found
-    wanted = dp.compile(topology, replace(semiring, forms=()))(cost.astype(np.float64), None, params)
-    exact, size, error = wanted.marginals, 0.0, 0.0
-    for mine, theirs in zip(gradient, exact):
-        size += np.abs(theirs).sum()
-        error += np.abs(mine - theirs).sum()
-    corners = (abs(float(gradient[at]) - exact[at]) for at in ((0, 0), (-1, -1)))
-    return abs(total / float(wanted.total) - 1), error / size, *corners, seconds
+def ctc(way: str, frames: int, labels: int, scale: float) -> list[float]:
+    """Errors of the total (relative) and of the gradient by the log-probabilities (L1, relative to ours in float64)."""
+    from benchmarks.ctc import arrays
+
+    log_probs, targets = problem(1, frames, labels)
+    logits = scale * log_probs.astype(np.float64)
+    logits -= np.logaddexp.reduce(logits, axis=2, keepdims=True)
+    log_probs = logits.astype(np.float32)
+    make = {"dpsemiring": tensors, "torch": torch_loss, "optax": optax_loss}[way]
+    total, gradient = by_log_probs(make(log_probs, targets)())
+    expected_total, expected = arrays("float64", log_probs, targets)()
+    return [float(abs(total[0] - expected_total[0]) / abs(expected_total[0])), _l1(gradient, expected)]
 
 
-def main():
-    chosen = [name for name in ROWS if not sys.argv[1:] or any(part in name for part in sys.argv[1:])]
-    print(f"{'float32 against float64':60}  {'total':>8}  {'gradient':>8}  {'first':>8}  {'last':>8}  {'s':>5}")
-    for name in chosen:
-        total, gradient, first, last, seconds = compare(*ROWS[name]())
-        print(f"{name:60}  {total:8.1e}  {gradient:8.1e}  {first:8.1e}  {last:8.1e}  {seconds:5.1f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def _l1(found, expected):
+    return float(np.abs(found - expected).sum() / np.abs(expected).sum())
