@@ -27,7 +27,7 @@ def works(quick: bool) -> list[Work]:
             },
             {"torch": 15.0, "optax": 6.0},
             # float32 is where peers fail on long input: benchmarks/accuracy.py has the errors
-            tolerance=1e-3 if frames < 5000 else 1.0,
+            tolerance=1e-3 if frames < 5000 else (1e-3, 0.3),
         )
         for batch, frames, labels in shapes
     ]

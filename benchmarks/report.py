@@ -10,7 +10,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-from benchmarks.timing import ROOT, Settings, ratios
+from benchmarks.timing import ROOT, Settings, best_of_ours, ratios
 from benchmarks.work import OURS, OURS64, peer
 
 PACKAGES = (
@@ -81,7 +81,8 @@ HEAD = ["work", "threads", "ours, ns a cell", "peer, its best way", "ns a cell",
 def lines(row: dict) -> list[list]:
     """The lines of one piece of work: one for each peer, those without a time included."""
     ways = row["ways"]
-    mine = ways.get(OURS, {}).get("ns a cell")
+    best = best_of_ours(row)
+    mine = ways[best]["ns a cell"] if best else None
     start = [row["work"], str(row["threads"]), mine]
     out = []
     found = ratios(row)
@@ -91,7 +92,7 @@ def lines(row: dict) -> list[list]:
         out.append([*start, r["way"], r["ns a cell"], r["ratio"], r["wanted"], double, half])
         start = ["", "", None]
     for way, f in ways.items():  # other ways of ours
-        if peer(way) == OURS and way not in (OURS, OURS64) and "ns a cell" in f:
+        if peer(way) == OURS and way not in (best, OURS64) and "ns a cell" in f:
             out.append([*start, way, f["ns a cell"], mine and f["ns a cell"] / mine, *[None] * 3])
             start = ["", "", None]
     timed = {peer(way) for way, f in ways.items() if "ns a cell" in f}

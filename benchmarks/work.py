@@ -36,7 +36,8 @@ class Way:
 class Work:
     """A piece of work of so many lattice cells.
 
-    `wanted` has the ratios asked for, by peer or for the "fastest" of them; `answer` is what is compared of all ways.
+    `wanted` has the ratios asked for, by peer or for the "fastest" of them; `answer` is what is compared of all ways, with one
+    tolerance for all of its parts or one for each.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Work:
     ways: dict[str, Way]
     wanted: dict[str, float] = field(default_factory=dict)
     answer: Callable[[Any], Any] = lambda result: result
-    tolerance: float = 1e-4
+    tolerance: float | tuple[float, ...] = 1e-4
 
 
 def peer(way: str) -> str:
@@ -82,10 +83,16 @@ def digest(answer) -> list[tuple[np.ndarray, float]]:
     return out
 
 
-def difference(found, expected) -> float:
-    """The largest error of a digest, relative to the scale of each array; inf where they do not compare."""
+def difference(found, expected) -> list[float]:
+    """The largest error of each part, relative to its scale; inf where they do not compare."""
     if len(found) != len(expected) or any(a.shape != b.shape for (a, _), (b, _) in zip(found, expected)):
-        return np.inf
+        return [np.inf]
     with np.errstate(invalid="ignore"):
         errors = [np.abs(a - b).max(initial=0.0) / (scale or 1.0) for (a, _), (b, scale) in zip(found, expected)]
-    return float(np.nan_to_num(max(errors), nan=np.inf))
+    return [float(np.nan_to_num(error, nan=np.inf)) for error in errors]
+
+
+def too_far(errors: list[float], tolerance: float | tuple[float, ...]) -> bool:
+    """Whether a part is off by more than its tolerance."""
+    each = tolerance if isinstance(tolerance, tuple) else (tolerance,) * len(errors)
+    return len(each) != len(errors) or any(error > most for error, most in zip(errors, each))

@@ -25,10 +25,8 @@ def main(address: str, module: str, name: str, way: str, quick: str) -> None:
             ready = time.perf_counter()
             first = call()
             done = time.perf_counter()
-            call()
-            warm = time.perf_counter()
             again = call()
-            seconds = {"set up": ready - begin, "first call": done - ready, "call": time.perf_counter() - warm}
+            seconds = {"set up": ready - begin, "first call": done - ready, "call": time.perf_counter() - done}
             answers = [digest(work.answer(work.ways[way].answer(x))) for x in (first, again)]
         except (ImportError, OSError) as error:
             line.send(("missing", f"{type(error).__name__}: {str(error).splitlines()[0]}"))

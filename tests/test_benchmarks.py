@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import report, timing  # noqa: E402
-from benchmarks.work import OURS, OURS64, SUBJECTS, difference, digest, works  # noqa: E402
+from benchmarks.work import OURS, OURS64, SUBJECTS, difference, digest, too_far, works  # noqa: E402
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
@@ -26,11 +26,13 @@ def test_answers_are_compared(size):
     random = np.random.default_rng(0)
     array = random.random(size)
     other = array + 1e-3 * random.normal(size=size)
-    assert difference(digest((1.0, array)), digest((1.0, array))) == 0.0
-    assert 1e-6 < difference(digest((1.0, other)), digest((1.0, array))) < 1e-1
-    assert difference(digest((2.0, array)), digest((1.0, array))) >= 1.0
-    assert difference(digest((np.nan, array)), digest((1.0, array))) == np.inf
-    assert difference(digest((1.0,)), digest((1.0, array))) == np.inf
+    assert difference(digest((1.0, array)), digest((1.0, array))) == [0.0, 0.0]
+    errors = difference(digest((1.0, other)), digest((1.0, array)))
+    assert errors[0] == 0.0 and 1e-6 < errors[1] < 1e-1
+    assert too_far(errors, 1e-7) and too_far(errors, (1.0, 1e-7)) and not too_far(errors, (0.0, 1e-1))
+    assert difference(digest((2.0, array)), digest((1.0, array)))[0] >= 1.0
+    assert difference(digest((np.nan, array)), digest((1.0, array)))[0] == np.inf
+    assert difference(digest((1.0,)), digest((1.0, array))) == [np.inf] and too_far([np.inf], (1.0, 1.0))
 
 
 SUMS = """
@@ -73,9 +75,16 @@ def test_ways_take_turns_in_their_own_processes(tmp_path, monkeypatch):
 
 def test_ratios_take_the_best_way_of_a_peer():
     def way(time, **more):
-        return {"state": "ready", "double": False, "ns a cell": time} | more
+        return {"state": "ready", "double": False, "compared": True, "ns a cell": time} | more
 
-    ways = {OURS: way(1.0), OURS64: way(2.0), "peer a": way(9.0), "peer b": way(6.0), "other": way(8.0, double=True)}
+    ways = {
+        OURS: way(1.0),
+        OURS64: way(2.0),
+        "peer a": way(9.0),
+        "peer b": way(6.0),
+        f"{OURS} slow": way(7.0),
+        "other": way(8.0, double=True),
+    }
     found = timing.ratios({"ways": ways, "wanted": {"other": 4.0, "fastest": 5.0}})
     assert found["peer"] == {"way": "peer b", "ns a cell": 6.0, "ratio": 6.0, "wanted": 5.0}
     assert found["other"]["ratio"] == 8.0 and found["other"]["float64 ratio"] == 4.0 and found["other"]["wanted"] == 4.0
