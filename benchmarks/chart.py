@@ -29,15 +29,15 @@ def draw(results: dict, path: Path) -> None:
     for i, (_, of_peers) in enumerate(found):
         for peer, r in of_peers.items():
             bars.plot(r["ratio"], i, "o", color=colours[peer], label=peer)
-        if wanted := [r["wanted"] for r in of_peers.values() if r["wanted"]]:
-            bars.plot(max(wanted), i, "|", color="black", markersize=12, label="wanted")
+            if r["wanted"]:
+                bars.plot(r["wanted"], i, "|", color=colours[peer], markersize=12, markeredgewidth=2)
     bars.axvline(1.0, color="grey", linewidth=0.8)
-    bars.set(xscale="log", xlabel="times longer than dpsemiring (float32, one thread)", yticks=range(len(found)))
+    bars.set(xscale="log", xlabel="times longer than dpsemiring (float32, one thread); bars: wanted", yticks=range(len(found)))
     bars.set_yticklabels([name for name, _ in found], fontsize=8)
     bars.invert_yaxis()
     bars.grid(axis="x", alpha=0.3)
     handles = dict(zip(*reversed(bars.get_legend_handles_labels())))
-    bars.legend(handles.values(), handles, fontsize=7, ncols=2)
+    bars.legend(handles.values(), handles, fontsize=7, ncols=6, loc="lower center", bbox_to_anchor=(0.4, 1.0))
     if sizes:
         lines = axes[0, 1]
         for i, label in enumerate(("forward", "forward + backward")):

@@ -29,11 +29,11 @@ def study(settings, options) -> dict:
 
 
 def chroma(path: str) -> list[float]:
-    """The cost 2 - f1^T f2 is given; steps (1, 1), (1, 0), (0, 1)."""
+    """The cost is 2 - f1^T f2, given; steps (1, 1), (1, 0), (0, 1)."""
     import dpsemiring as dp
 
     data = np.load(Path(path))
-    cost = 2.0 - data["f1"].T.astype(np.float64) @ data["f2"].astype(np.float64)
+    cost = 2.0 - data["f_chroma_1"].T.astype(np.float64) @ data["f_chroma_2"].astype(np.float64)
     solver = dp.compile(dp.Topology([dp.Step(1, 1), dp.Step(1, 0), dp.Step(0, 1)]), dp.Tropical)
 
     def call():

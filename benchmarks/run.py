@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads, and cores, of every way")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that all runs")
     parser.add_argument("--python", nargs="*", default=[], metavar="PEER=PATH", help="the interpreter for a peer's ways")
-    parser.add_argument("--chroma", type=Path, help="an .npz with features f1, f2 of two recordings, for the subject large")
+    parser.add_argument(
+        "--chroma", type=Path, help="an .npz with f_chroma_1 and f_chroma_2, (12, N) and (12, M), for the subject large"
+    )
     parser.add_argument("--huge", action="store_true", help="in the subject large, 100,000 x 100,000 as well")
     parser.add_argument("--json", type=Path, help="by default benchmarks/results.json, with --quick build/benchmark-quick.json")
     parser.add_argument("--chart", type=Path, help="a PNG of the ratios and of the cost of a cell by size")

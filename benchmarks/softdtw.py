@@ -29,7 +29,7 @@ def works(quick: bool) -> list[Work]:
         forward, both = ours.ways(soft) | ways_of_others(False), ours.ways(soft, ours.total_and_gradient) | ways_of_others(True)
         found.append(Work(f"{given}, forward", size, ours.series(shape), forward, {"ddtw": 50.0, "fastest": 25.0}, summed))
         wanted = {"ddtw": 20.0, "fastest": 20.0}
-        found.append(Work(f"{given}, forward + backward", size, ours.series(shape), both, wanted, summed))
+        found.append(Work(f"{given}, forward + backward", size, ours.series(shape), both, wanted, summed, (1e-4, 5e-3)))
     found += from_series(*((2, 64, 16) if quick else (32, 512, 64)))
     n = 150 if quick else 1000
     ways = ours.ways(sparse, ours.total_and_gradient, double=False) | ddtw_ways("sparse", True)
