@@ -2,7 +2,8 @@
 
 Such a plane has a row-major window `C` over the rows and columns that a tile reads, and one `Q` for what flows to them. From tile
 to tile the windows slide: columns in both stay, those that come are filled in (flows: 0), and flows of columns that go are
-complete and taken back. Columns are those of the plane; the window begins with column `c_need`.
+complete and taken back. Columns are those of the plane; the window begins with column `c_need`. Where a strip is one tile
+of the same layout, rows of lanes along m, and cells read what stands at their own place, its own buffers are the windows.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Window:
     kinds: tuple[str, ...]
     before: tuple[int, int]  # rows and columns, <= 0
     after: tuple[int, int]  # >= 0
+    direct: bool  # whether the buffers of the tile serve as windows
 
     def arrays(self, k: int) -> list[str]:
         return [f"{self.name}_{k}_{i}" for i in range(ARRAYS[self.kinds[k]][0])]
@@ -60,7 +62,8 @@ class Windows:
         for p, (plane, kinds) in enumerate(plan.fused):
             at = {i: s.at for i, s in enumerate(plan.recurrence.sites) if s.role == "cost" and s.name == plane}
             low, high = zip(*[(min(0, *x), max(0, *x)) for x in zip(*at.values())])
-            self.of[plane] = Window(f"P{p}", next(iter(at)), kinds, low, high)
+            direct = not skewed and list(at.values()) == [(0, 0)] and plan.recurrence.extra == (0, 0)
+            self.of[plane] = Window(f"P{p}", next(iter(at)), kinds, low, high, direct)
 
     def inputs(self) -> list[str]:
         return [name for window in self.of.values() for name in window.inputs]
@@ -68,6 +71,8 @@ class Windows:
     def workspace(self, wanted: Wanted | None) -> None:
         """Room for the widest windows."""
         for plane, p in self.of.items():
+            if p.direct:
+                continue
             n, m = p.reach
             wide = f"(times_all + height + {m + 1})" if self.skewed else f"(cols_all + {m + 1})"
             self.w(f"wide{p.name} = {wide}", f"tall{p.name} = height + {n + 1}")
@@ -78,7 +83,11 @@ class Windows:
     def strip(self) -> None:
         """Windows are empty when a strip begins."""
         for p in self.of.values():
+            if p.direct:
+                continue
             self.w(f"{p.name}_low, {p.name}_high, {p.name}_from, {p.name}_to = 0, 0, 0, 0")
+
+    _strip = "lanes, 0, b, n0, n0 + rows, left, left + cols"
 
     def need(self, p: Window) -> None:
         """Which rows and columns of a plane the cells of a tile read."""
@@ -93,6 +102,10 @@ class Windows:
     def fill(self) -> None:
         """The costs of a tile."""
         for p in self.of.values():
+            if p.direct:
+                for k, kind in enumerate(p.kinds):
+                    self.w(f"fill_{kind}(W{p.site}, {self._strip}, {', '.join(p.arrays(k))}, {k == 0})")
+                continue
             self.need(p)
             n = p.name
             self.w(f"low, high = slide(C{n}, wide{n}, s{n} - r{n}, {n}_low, {n}_high, c_need, c_stop)")
@@ -105,9 +118,13 @@ class Windows:
 
     def stage(self, plane: str, i: int, at: tuple[int, int], outside: str) -> str:
         """The statement that lays a plane's costs out for a tile."""
+        if self.of[plane].direct:
+            return "pass"
         return f"stage(W{i}, C{self.of[plane].name}_, {self._place(plane, at)}, {outside}, lanes, {self.skewed}, seen{i})"
 
     def unstage(self, plane: str, buffer: str, at: tuple[int, int]) -> str:
+        if self.of[plane].direct:
+            return "pass"
         return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at)}, lanes, {self.skewed}, False)"
 
     def _place(self, plane, at):
@@ -118,6 +135,8 @@ class Windows:
     def drain(self, wanted: Wanted) -> None:
         """Take back the flows of columns that leave the window of a tile, and make room for its own."""
         for p in (self.of[plane] for plane in wanted.drains):
+            if p.direct:
+                continue
             n = p.name
             self.need(p)
             self._take(p, f"max(c_stop, {n}_from)", f"{n}_to")
@@ -129,6 +148,10 @@ class Windows:
     def drain_rest(self, wanted: Wanted) -> None:
         """Take back what is left at the end of a strip."""
         for p in (self.of[plane] for plane in wanted.drains):
+            if p.direct:
+                for k, kind in enumerate(p.kinds):
+                    self.w(f"drain_{kind}(dW{p.site}, {self._strip}, {', '.join(p.arrays(k) + p.gradients(k))})")
+                continue
             self._take(p, f"{p.name}_from", f"{p.name}_to")
 
     def _take(self, p, begin, end):
