@@ -112,6 +112,8 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span
     W1 = room((times_all + V) * lanes_all, np.float64)
     B0 = room((times_all + V) * lanes_all, np.float64)
     B1 = room((times_all + V) * lanes_all, np.float64)
+    seen0 = zeros(V, I)
+    seen1 = zeros(V, I)
     for b in range(first, last):
         if skip[b] or from_n[b] < 0:
             continue
@@ -130,8 +132,8 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span
             tile = 0
             t0 = tile * span
             t1 = min(times, t0 + span)
-            stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False)
-            stage(W1, a1, b, n0, 1, t0, t1, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False)
+            stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False, seen0)
+            stage(W1, a1, b, n0, 1, t0, t1, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False, seen1)
             enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 8, 1, False)
             starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, False) or falls(0, 1, length, m_all, n0, rows, t0, t1, left, False) or not advance
             if starts:

@@ -39,6 +39,7 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
     S0 = room(size, F)
     W0 = room((times_all + V) * lanes_all, np.float32)
     B0 = room((times_all + V) * lanes_all, np.float32)
+    seen0 = zeros(V, I)
     G1_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
     G1_0_0_0 = room((times_all + 2) * (lanes_all + 16), F)
     G0_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
@@ -66,7 +67,7 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
             for tile in range(tiles - 1, -1, -1):
                 t0 = tile * span
                 t1 = min(times, t0 + span)
-                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
+                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0)
                 enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
                 starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
                 if starts:

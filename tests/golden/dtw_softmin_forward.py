@@ -31,7 +31,7 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True}
 
 
 @njit(**OPTIONS)
-def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, end_n, end_m, end_k, D0, keep, L0):
+def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, most0, turns, done, end_n, end_m, end_k, D0, keep, L0):
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, True)
     times_all = min(span, time_count(height, cols_all, True))
@@ -39,6 +39,7 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
     S0 = room(size, F)
     W0 = room((times_all + V) * lanes_all, np.float32)
     B0 = room((times_all + V) * lanes_all, np.float32)
+    seen0 = zeros(V, I)
     for b in range(first, last):
         if skip[b]:
             continue
@@ -63,7 +64,7 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
                 t1 = min(times, t0 + span)
                 if slot > 0:
                     wait(done, b, slot, min(known, t1 + 1 + shift))
-                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True)
+                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0)
                 enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
                 starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
                 if starts:
@@ -79,3 +80,4 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
                 if n0 + rows < length:
                     leave(S0, R0, b, slot, t0, t1, height, cols, 1, 1, lanes, 16, 2, True)
                     publish(done, b, slot + 1, cols if t1 == times else t1 - height + 1)
+            tell(seen0, most0, b, j)

@@ -46,7 +46,7 @@ def outside():
 
 
 @straight
-def cell(S0, S1, W0, o, i, pitch, shared):
+def cell(S0, S1, W0, o, i, q, pitch, shared):
     (u1_, u2_) = shared
     c0 = splat(F(np.inf))
     c1 = splat(F(-1.0))
@@ -97,19 +97,19 @@ def keep(S0, S1, o, pitch, d):
     store(S1, o, d0_1)
 
 
-@cfunc("void(CPointer(float32), CPointer(int32), CPointer(float32), float64, int64, int64, int64, int64)", **SWEEP)
-def advance(S0, S1, W0, p_gamma, times, rows, cols, lanes):
+@cfunc("void(CPointer(float32), CPointer(int32), CPointer(float32), float64, int64, int64, int64, int64, int64)", **SWEEP)
+def advance(S0, S1, W0, p_gamma, t0, count, rows, cols, lanes):
     lanes = 32
-    pitch = lanes + 1
+    pitch = lanes + 16
     shared = common(p_gamma)
     none = outside()
-    for t in range(times):
-        low = max(0, t - cols + 1)
-        high = min(rows, t + 1)
+    for t in range(count):
+        low = max(0, t0 + t - cols + 1)
+        high = min(rows, t0 + t + 1)
         for q in range(0, lanes, V):
-            o = (t + 2) * (1 * pitch) + 1 + q
+            o = (t + 2) * (1 * pitch) + 16 + q
             i = t * lanes + q
-            d = cell(S0, S1, W0, o, i, pitch, shared)
+            d = cell(S0, S1, W0, o, i, q, pitch, shared)
             if low > q or high < q + V:
                 inside = lanes_between(none, low - q, high - q)
                 d = within(inside, d, none)

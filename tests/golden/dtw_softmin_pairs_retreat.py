@@ -59,7 +59,7 @@ def planted(A0, t, lanes, q):
 
 
 @straight
-def cell(S0, S1, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, o, i, g, pitch, shared, seed):
+def cell(S0, S1, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, o, i, q, g, pitch, shared, seed):
     (u1_, u2_, u4_) = shared
     c0 = splat(F(np.inf))
     c1 = splat(F(-1.0))
@@ -110,24 +110,24 @@ def keep(G1_1_0_0, G1_0_0_0, G0_1_0_0, dW0, i, g, q, f):
     store(dW0, i, f3)
 
 
-@cfunc("void(CPointer(float32), CPointer(int32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float64, int64, int64, int64, int64, int64)", **SWEEP)
-def retreat(S0, S1, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, times, rows, cols, lanes):
+@cfunc("void(CPointer(float32), CPointer(int32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float64, int64, int64, int64, int64, int64, int64)", **SWEEP)
+def retreat(S0, S1, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, count, rows, cols, lanes):
     lanes = 32
-    pitch = lanes + 1
+    pitch = lanes + 16
     shared = common(p_gamma)
     none = outside()
     none_planted = unseeded()
-    for t in range(times - 1, -1, -1):
-        low = max(0, t - cols + 1)
-        high = min(rows, t + 1)
+    for t in range(count - 1, -1, -1):
+        low = max(0, t0 + t - cols + 1)
+        high = min(rows, t0 + t + 1)
         for q in range(0, lanes, V):
-            o = (t + 2) * (1 * pitch) + 1 + q
+            o = (t + 2) * (1 * pitch) + 16 + q
             i = t * lanes + q
             g = t * pitch + q
             seed = none_planted
             if seeded:
                 seed = planted(A0, t, lanes, q)
-            f = cell(S0, S1, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, o, i, g, pitch, shared, seed)
+            f = cell(S0, S1, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, o, i, q, g, pitch, shared, seed)
             if low > q or high < q + V:
                 inside = lanes_between(none, low - q, high - q)
                 f = within(inside, f, none)
