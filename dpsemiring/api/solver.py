@@ -16,6 +16,7 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import make_plan
 from dpsemiring.lower.tangent import dual
 from dpsemiring.run import windows
+from dpsemiring.run.cpu.tiling import HEIGHTS
 from dpsemiring.run.dispatch import ENGINES, make_engine
 from dpsemiring.run.engine import Engine
 from dpsemiring.run.inputs import bind, in_float64, settle
@@ -155,7 +156,7 @@ class Solver:
 
     def __str__(self):
         window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"
-        return str(make_plan(self.engine.recurrence, "float32")).replace("float32", "the cost's kind") + window
+        return str(make_plan(self.engine.recurrence, "float32", HEIGHTS[-1])).replace("float32", "the cost's kind") + window
 
     def __repr__(self):
         return f"Solver({len(self.topology.steps)} steps, {self.semiring!r})"

@@ -82,7 +82,7 @@ def parameter(plan: Plan, name: str) -> str:
 
 
 def variant(base: str, starts: bool) -> str:
-    """The name of a sweep over a block with or without start cells."""
+    """The name of a sweep with or without start cells."""
     return f"{base}_starts" if starts else base
 
 

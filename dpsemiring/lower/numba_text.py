@@ -173,14 +173,14 @@ def _begin(plan: Plan, driver: bool = False) -> Drivers:
 
 
 def advance_text(plan: Plan, starts: bool) -> str:
-    """Source of a forward sweep over a block."""
+    """Source of a forward sweep over a tile."""
     kernel = _begin(plan)
     kernel.advance(starts)
     return kernel.w.text
 
 
 def retreat_text(plan: Plan, starts: bool, wanted: Wanted) -> str:
-    """Source of a backward sweep over a block."""
+    """Source of a backward sweep over a tile."""
     kernel = _begin(plan)
     kernel.retreat(starts, wanted)
     return kernel.w.text

@@ -1,13 +1,13 @@
 """The schedule: in which order cells are computed, derived from the steps.
 
-Rows are taken in blocks. Within a block time runs and a vector of lanes is computed at each time; a lane never
-needs another of its own time. For cell (n, m) in a block that begins at row n0:
+Rows are taken in strips. Within a strip time runs and a vector of lanes is computed at each time; a lane never
+needs another of its own time. For cell (n, m) in a strip that begins at row n0:
 
     rows     time = n - n0,  lane = m                 all steps have dn >= 1 (time-synchronous: CTC, HMM)
     skewed   time = (n - n0) + m,  lane = n - n0      otherwise: anti-diagonals inside a strip of `height` rows
 
-A predecessor (dn, dm) before is then `delay` times earlier and `shift` lanes lower. Blocks hand on their last
-rows as borders, which is all that is kept of the lattice.
+A predecessor (dn, dm) before is then `delay` times earlier and `shift` lanes lower. Strips hand on their last
+rows as borders.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Schedule:
 
     kind: str  # "rows" | "skewed"
     height: int
-    halo: int  # rows (skewed: lanes; rows: times) that a block needs of the one before
+    halo: int  # rows (skewed: lanes; rows: times) that a strip needs of the one before
     margin: int  # columns that a cell looks back
 
     def delay(self, dn: int, dm: int) -> int:
@@ -45,12 +45,12 @@ class Schedule:
         return self.margin if self.kind == "rows" else self.halo
 
     def room(self, cols: int) -> int:
-        """How many (time, lane) a full block of so many columns has."""
+        """How many (time, lane) a full strip of so many columns has."""
         return self.height * (cols if self.kind == "rows" else self.height + cols - 1)
 
     def __str__(self):
         if self.kind == "rows":
-            return f"rows (every step has dn >= 1): lanes along m, blocks of {self.height} rows"
+            return f"rows (every step has dn >= 1): lanes along m, strips of at most {self.height} rows"
         return f"skewed strips of {self.height} rows: lane l at time t is row l, column t - l"
 
 

@@ -120,4 +120,4 @@ def test_print_of_a_solver_shows_recurrence_and_plan():
     text = str(dp.compile(dp.topologies.ctc(), dp.Softmin(0.5)))
     assert "times(D[n-1, m-2], encode(cost[n, m]))   where (labels[m] differs -2)" in text
     assert "rows (every step has dn >= 1)" in text
-    assert "skewed strips of 32 rows" in str(dp.compile(dp.topologies.dtw(), dp.Tropical))
+    assert "skewed strips of 64 rows" in str(dp.compile(dp.topologies.dtw(), dp.Tropical))

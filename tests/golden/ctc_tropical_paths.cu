@@ -11,10 +11,10 @@
 //     times(D at [-1, -1], one)
 //     times(D at [-1, -2], one)
 // plan
-//   schedule  rows (every step has dn >= 1): lanes along m, blocks of 32 rows
+//   schedule  rows (every step has dn >= 1): lanes along m, strips of at most 32 rows
 //   carrier   (x: float64), exact, never contracted
 //   states    one, in this order within a cell
-//   memory    borders of 1 row(s) for each 32; the backward pass recomputes
+//   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
 
 typedef long long i64;
 typedef double F;  // numbers

@@ -12,7 +12,7 @@ plan
   schedule  skewed strips of 32 rows: lane l at time t is row l, column t - l
   carrier   (mantissa: float32, exponent: int), multiply-adds allowed
   states    one, in this order within a cell
-  memory    borders of 1 row(s) for each 32; the backward pass recomputes
+  memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
 """
 import numpy as np
 from numba import cfunc, njit

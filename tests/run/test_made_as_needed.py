@@ -25,6 +25,11 @@ def labelled(seed=0, batch=3):
     return np.log(rng.dirichlet(np.ones(7), size=(batch, 200))), rng.integers(0, 7, (3, 333))
 
 
+def symbols():
+    rng = np.random.default_rng(1)
+    return rng.random((4, 5)), rng.integers(0, 4, (3, 200)), rng.integers(0, 5, (3, 333))
+
+
 def both_ways(monkeypatch, solver, source, lengths=RAGGED, params=None):
     """The result from costs made as needed and from whole ones, over one and the same source."""
     found = []
@@ -41,10 +46,7 @@ SOURCES = {
     "one x for all": lambda: (dp.costs.sqeuclidean(*frames(batch=1)), ("x", "y")),
     "entries": lambda: (-dp.costs.gather(*labelled()), ("log_probs",)),
     "one table for all": lambda: (-dp.costs.gather(*labelled(batch=1)), ("log_probs",)),
-    "lookup": lambda: (
-        dp.costs.lookup(*(lambda r: (r.random((4, 5)), r.integers(0, 4, (3, 200)), r.integers(0, 5, (3, 333))))(np.random.default_rng(1))),
-        ("table",),
-    ),
+    "lookup": lambda: (dp.costs.lookup(*symbols()), ("table",)),
 }
 TOPOLOGIES = {
     "dtw": dp.topologies.dtw(),
