@@ -1,10 +1,13 @@
 """Expression graphs evaluated on arrays: the NumPy form of a semiring, its derivative and its total.
 
-The terms of a sum lie along axis 0; further axes are independent problems. `live` is a mask of that shape:
-absent terms take no part in any reduction, whatever they hold.
+The terms of a sum lie along axis 0; further axes are independent problems. A graph is written down once as a Python
+function, a line for each node, and kept: graphs are evaluated at every call and change at none.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -12,55 +15,100 @@ from dpsemiring.algebra import numeric
 from dpsemiring.algebra.expr import Node, postorder, remembered, value_of
 
 _NEUTRAL = {"reduce_sum": 0, "reduce_min": np.inf, "reduce_max": -np.inf, "threshold": -np.inf}
-_REDUCE = {
-    "reduce_sum": lambda x: x.sum(axis=0),
-    "reduce_min": lambda x: x.min(axis=0),
-    "reduce_max": lambda x: x.max(axis=0),
-    "threshold": numeric.threshold,
-}
 
 
-def evaluate(roots: list[Node], leaves: dict[Node, object], live=None) -> list[np.ndarray]:
+def evaluate(roots, leaves: Mapping[Node, object], live=None) -> list[np.ndarray]:
     """The value of each root, given a number or an array for each leaf.
 
-    With `live` the absent terms are left out; graphs that sort need `live=None` and the absent terms removed,
-    since a position among sorted terms counts only those present.
+    `live` is a mask of the terms' shape: absent terms take no part in any reduction, whatever they hold. Graphs that sort need
+    `live=None` and the absent terms removed, since a position among sorted terms counts only those present.
     """
-    value: dict[int, object] = {}
+    if live is None:
+        return _run(_of_all, roots, leaves)
+    return _run(_of_live, roots, leaves, live)
+
+
+def evaluate_single(roots, leaves: Mapping[Node, object]) -> list[np.ndarray]:
+    """The same for sums of one term that is there, whose components have no axis of terms."""
+    return _run(_of_one, roots, leaves)
+
+
+def _run(written, roots, leaves, *more):
+    function, needed = written(tuple(roots))
     with np.errstate(all="ignore"):
-        for node in _order(tuple(roots)):
-            value[id(node)] = _one(node, [value[id(a)] for a in node.args], leaves, live)
-    return [np.asarray(value[id(r)]) for r in roots]
+        try:
+            values = function(*[leaves[leaf] for leaf in needed], *more)
+        except KeyError as error:
+            raise KeyError(f"no value was given for the leaf {error.args[0]!r}") from None
+    return [np.asarray(v) for v in values]
 
 
-_order = remembered(postorder)
+# --- what an operation means: over all terms, over those that are live, and over a single one ------------
 
 
-def _one(node, args, leaves, live):
-    if node in leaves:
-        return leaves[node]
-    if node.op == "const":
-        return value_of(node)
-    if node.op in numeric.SCALAR:
-        return numeric.SCALAR[node.op](*args)
-    if node.op in _REDUCE:
-        x = np.asarray(args[0])
-        if live is not None:
-            x = np.where(live, x, _neutral(node.op, x.dtype))
-        return _REDUCE[node.op](x)
-    if node.op in numeric.AXIS:
-        if live is not None:
-            if node.op != "first":
-                raise NotImplementedError(f"{node.op} over masked terms")
-            args = [args[0] & live]
-        return numeric.AXIS[node.op](*map(np.asarray, args))
-    raise KeyError(f"no value was given for the leaf {node!r}")
+def _over_all(op):
+    if op in numeric.SCALAR:
+        return numeric.SCALAR[op]
+    function = numeric.REDUCE.get(op) or numeric.AXIS[op]
+    return lambda *args: function(*map(np.asarray, args))
+
+
+def _over_live(op):
+    if op in numeric.SCALAR:
+        return numeric.SCALAR[op]
+    if op in numeric.REDUCE:
+        return lambda x, live: _reduce_live(op, np.asarray(x), live)
+    if op == "first":
+        return lambda mask, live: numeric.first(mask & live)
+    raise NotImplementedError(f"{op} over masked terms")
+
+
+def _over_one(op):
+    return numeric.ALONE.get(op) or numeric.SCALAR[op]
+
+
+def _reduce_live(op, x, live):
+    return numeric.REDUCE[op](np.where(live, x, _neutral(op, x.dtype)))
 
 
 def _neutral(op, dtype):
     if np.issubdtype(dtype, np.integer):
         return {"reduce_sum": 0, "reduce_min": np.iinfo(dtype).max, "reduce_max": np.iinfo(dtype).min}[op]
     return _NEUTRAL[op]
+
+
+# --- graphs as functions ------------------------------------------------------------------------------
+
+
+def _write(meaning: Callable[[str], Callable], more: str, roots: tuple[Node, ...]) -> tuple[Callable, list[Node]]:
+    """A function of the leaves that gives the roots' values, and the leaves in their order.
+
+    With `more` it has one more argument of that name, which is passed on to operations along the terms.
+    """
+    names: dict[int, str] = {}
+    scope: dict[str, object] = {}
+    leaves, lines = [], []
+    for i, node in enumerate(postorder(roots)):
+        name = names[id(node)] = f"x{i}"
+        if node.op == "const":
+            scope[name] = value_of(node)
+        elif not node.args:
+            leaves.append(node)
+        else:
+            args = [names[id(a)] for a in node.args]
+            if more and node.op not in numeric.SCALAR:
+                args.append(more)
+            scope["np_" + node.op] = meaning(node.op)
+            lines.append(f"    {name} = np_{node.op}({', '.join(args)})")
+    head = f"def function({', '.join([names[id(leaf)] for leaf in leaves] + [more] * bool(more))}):"
+    back = f"    return [{', '.join(names[id(r)] for r in roots)}]"
+    exec("\n".join([head, *lines, back]), scope)
+    return scope["function"], leaves
+
+
+_of_all = remembered(partial(_write, _over_all, ""))
+_of_live = remembered(partial(_write, _over_live, "live"))
+_of_one = remembered(partial(_write, _over_one, ""))
 
 
 @remembered

@@ -8,7 +8,12 @@ _LEAST = -1023  # below the exponents of normal numbers
 
 
 def _power_of_two(e):
-    return np.ldexp(1.0, np.asarray(e).astype(np.int32))
+    return np.ldexp(1.0, np.asarray(e).astype(np.int32, copy=False))
+
+
+def _exp2_below(e, most):
+    below = np.subtract(e, most)
+    return _power_of_two(np.maximum(below, _LEAST)) * (below > _LEAST)
 
 
 SCALAR = {
@@ -41,8 +46,8 @@ SCALAR = {
     "fma": lambda a, b, c: a * b + c,
     "tail": lambda x: np.zeros(np.shape(x)),
     "exp2_fraction": np.exp2,
-    "exp2_below": lambda e, most: _power_of_two(np.maximum(np.subtract(e, most), _LEAST)) * (np.subtract(e, most) > _LEAST),
-    "power_of_two": lambda e: _power_of_two(e),
+    "exp2_below": _exp2_below,
+    "power_of_two": _power_of_two,
     "binade": lambda x: np.where(np.not_equal(x, 0.0), np.frexp(x)[1] - 1, _LEAST),
     "nearest": lambda x: np.rint(x).astype(np.int64),
     "real": lambda e: np.asarray(e, np.float64),
@@ -89,4 +94,18 @@ AXIS = {
     "suffix_sum": lambda x: np.cumsum(x[::-1], axis=0)[::-1],
     "unsort": unsort,
     "arrange": arrange,
+}
+
+REDUCE = {
+    "reduce_sum": lambda x: np.add.reduce(x, axis=0),
+    "reduce_min": lambda x: np.minimum.reduce(x, axis=0),
+    "reduce_max": lambda x: np.maximum.reduce(x, axis=0),
+    "threshold": threshold,
+}
+
+# the same along an axis of one term, left out
+ALONE = {
+    **dict.fromkeys(["spread", "reduce_min", "reduce_max", *AXIS], lambda x, *_: x),
+    "reduce_sum": lambda x: np.add(x, 0),  # as NumPy has it: no -0
+    "threshold": lambda x: np.subtract(x, 1.0),
 }
