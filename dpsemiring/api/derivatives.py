@@ -30,7 +30,7 @@ class Derivatives:
 
     def outputs(self) -> dict[str, np.ndarray]:
         """Every output by name, () or (B,)."""
-        return {n: self.shaped(v.astype(self.problem.kind)) for n, v in self.total.outputs.items()}
+        return {n: self.shaped(v.astype(self.problem.kind)) for n, v in self.total.items()}
 
     def shaped(self, array):
         """Without the batch axis where the call had none."""

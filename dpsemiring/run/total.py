@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from dpsemiring.algebra.arrays import evaluate, sorts
+from dpsemiring.algebra.arrays import evaluate, evaluate_single, sorts
 from dpsemiring.algebra.derive import vjp
 from dpsemiring.algebra.expr import INT, const, postorder, value_of, var
 from dpsemiring.algebra.numbers import Numbers
@@ -26,13 +29,38 @@ class Ends:
     state: np.ndarray
     which: np.ndarray
 
-    @property
+    @cached_property
     def exist(self) -> np.ndarray:
         return self.n != NOWHERE
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether none is absent."""
+        return bool(self.exist.all())
+
+
+# the ends of small problems, by their lengths: these are often the same from call to call
+_known: WeakKeyDictionary[Recurrence, dict[tuple, Ends]] = WeakKeyDictionary()
+FEW_LENGTHS, FEW_ENDS, FEW_PROBLEMS = 64, 1024, 256
+
 
 def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:
-    """The end cells of each item in row-major order; within a cell, as declared."""
+    """The end cells of each item in row-major order; within a cell, as declared. Shared between calls: not to be changed."""
+    if problem.window is not None or problem.batch > FEW_LENGTHS:
+        return _list_ends(recurrence, problem)
+    known = _known.setdefault(recurrence, {})
+    key = problem.n_len.tobytes(), problem.m_len.tobytes()
+    ends = known.get(key)
+    if ends is None:
+        ends = _list_ends(recurrence, problem)
+        if ends.n.size <= FEW_ENDS:
+            if len(known) >= FEW_PROBLEMS:
+                known.clear()
+            known[key] = ends
+    return ends
+
+
+def _list_ends(recurrence, problem):
     rows = problem.n_len + recurrence.extra[0]
     cols = problem.m_len + recurrence.extra[1]
     parts = []
@@ -62,14 +90,6 @@ def _indices(index, lengths):
 
 
 @dataclass(eq=False)
-class Total:
-    """The total of every item and what it was made of."""
-
-    outputs: dict[str, np.ndarray]  # name -> (B,)
-    chosen: np.ndarray | None  # (B,) position of the chosen end, for selecting sums; -1 for none
-
-
-@dataclass(eq=False)
 class Flows:
     """What flows from the first output to the ends' values, to sites at the ends, and to the semiring's parameters."""
 
@@ -87,24 +107,30 @@ class Totaller:
     def __init__(self, recurrence: Recurrence, problem: Problem, ends: Ends, values: list[np.ndarray], plain: bool):
         self.r, self.problem, self.ends = recurrence, problem, ends
         self.semiring, self.trace = recurrence.semiring, recurrence.semiring.trace
-        self.values = [v.astype(np.int64 if k == INT else np.float64).T for v, k in zip(values, self.trace.kinds)]
+        # the order in memory is that in which numbers are added up
+        self.values = [v.T.astype(np.int64 if k == INT else np.float64, order="C") for v, k in zip(values, self.trace.kinds)]
         self.params = {leaf: problem.params[name] for name, leaf in self.trace.params.items()}
         self.plain = plain or self.trace.sum is None or sorts(self.trace.sum)
+        self.exist = ends.exist.T.copy()
+        self.nan = problem.nan if problem.nan.any() else None
         self.w, self.pays = self._weights()
         self.reached = self._differs(self.values)
         self.candidates, self.live = self._candidates()
+        self.every = bool(self.live.all())
 
     def _weights(self):
-        """(E, B): the real number (and its tangent) that each end pays, and whether it pays one."""
+        """(E, B): the real number (and its tangent) that each end pays, and whether it pays one; None where none does."""
+        if all(end.weight is None for end in self.r.ends):
+            return [], None
         pays = np.zeros(self.ends.n.T.shape, bool)
         w = [np.zeros(pays.shape) for _ in self.trace.w]
         for which, end in enumerate(self.r.ends):
             if end.weight is not None:
-                here = (self.ends.which.T == which) & self.ends.exist.T
+                here = (self.ends.which.T == which) & self.exist
                 leaves = {leaf: self._read(i) for leaf, i in self._sites_of(end.weight)}
                 w = [np.where(here, new, old) for new, old in zip(evaluate(end.weight, leaves), w)]
                 pays = pays | here
-        return w, pays
+        return (w, pays) if pays.any() else ([], None)
 
     def _sites_of(self, weight):
         return [(n, int(n.payload[4:])) for n in postorder(weight) if n.op == "var"]
@@ -112,9 +138,9 @@ class Totaller:
     def _read(self, i):
         """(E, B): site i at every end cell; the forbidden value outside its extents."""
         site, array = self.r.sites[i], self.problem.sites[i]
-        n, m = self.ends.n.T + site.at[0] * self.ends.exist.T, self.ends.m.T + site.at[1]
+        n, m = self.ends.n.T + site.at[0] * self.exist, self.ends.m.T + site.at[1]
         more = self.problem.more[i]
-        inside = self.ends.exist.T & (n >= 0) & (m >= 0) & (n < self.problem.n_len + more[0]) & (m < self.problem.m_len + more[1])
+        inside = self.exist & (n >= 0) & (m >= 0) & (n < self.problem.n_len + more[0]) & (m < self.problem.m_len + more[1])
         n, m = np.where(inside, n, 0), np.where(inside, m, 0)
         items = np.arange(self.problem.batch)
         read = array[items * (array.shape[0] > 1), n * (array.shape[1] > 1), m * (array.shape[2] > 1)]
@@ -123,37 +149,50 @@ class Totaller:
 
     def _candidates(self):
         t = self.trace
-        candidates = self.values
-        if self.pays.any():
-            encoded = evaluate(list(t.encode), dict(zip(t.w, self.w)) | self.params)
-            paid = evaluate(list(t.times), dict(zip(t.a + t.b, [*self.values, *encoded])) | self.params)
+        candidates, live = self.values, self.exist
+        if self.pays is not None:
+            encoded = evaluate(t.encode, dict(zip(t.w, self.w)) | self.params)
+            paid = evaluate(t.times, dict(zip(t.a + t.b, [*self.values, *encoded])) | self.params)
             candidates = [np.where(self.pays & self.reached, p, v) for p, v in zip(paid, self.values)]
-        live = self.ends.exist.T & ~(self.pays & (self.w[0] == self.semiring.forbid))
+            live = live & ~(self.pays & (self.w[0] == self.semiring.forbid))
         if not t.adds:
-            live &= self.reached
-            live &= self._differs(candidates)
+            live = live & self.reached
+            if self.pays is not None:
+                live = live & self._differs(candidates)
         return candidates, live
 
     def _differs(self, values):
         """Where a value is not the zero."""
-        return np.logical_or.reduce([v != value_of(z) for v, z in zip(values[: self.trace.telling], self.trace.zero)])
+        found = [v != value_of(z) for v, z in zip(values[: self.trace.telling], self.trace.zero)]
+        return found[0] if len(found) == 1 else np.logical_or.reduce(found)
 
-    def total(self) -> Total:
+    def _over_terms(self, roots, more: Mapping) -> list[np.ndarray]:
+        """What graphs of a sum's terms come to: an array (B,), or (E, B) for each term. Anything where no term is live."""
+        if len(self.live) == 1:
+            leaves = {leaf: c[0] for leaf, c in zip(self.trace.terms, self.candidates)}
+            return evaluate_single(roots, leaves | more | self.params)
+        leaves = dict(zip(self.trace.terms, self.candidates))
+        return evaluate(roots, leaves | more | self.params, None if self.every else self.live)
+
+    def total(self) -> dict[str, np.ndarray]:
+        """Every output by name, (B,)."""
         t, batch = self.trace, self.problem.batch
         if self.plain:
             sums = self._each(lambda numbers, terms, b: numbers.sum(terms))
             summed = [np.array([s[c] for s in sums]) for c in range(len(t.kinds))]
-        else:
             some = self.live.any(axis=0)
-            found = evaluate(list(t.sum), dict(zip(t.terms, self.candidates)) | self.params, self.live)
-            summed = [np.where(some, s, value_of(z)) for s, z in zip(found, t.zero)]
-        self.summed = [np.broadcast_to(s, (batch,)) for s in summed]
-        self.some = self._differs(self.summed) if t.adds else self.live.any(axis=0)
-        decoded = evaluate(list(t.decode.values()), dict(zip(t.x, self.summed)) | self.params)
-        outputs = {n: np.where(self.problem.nan, np.nan, d) for n, d in zip(t.decode, decoded)}
-        return Total(outputs, self._chosen() if t.selects else None)
+        else:
+            some = self.live[0] if len(self.live) == 1 else self.live.any(axis=0)
+            whole = self.every and len(self.live) > 0
+            summed = [_where(some, whole, s, value_of(z)) for s, z in zip(self._over_terms(t.sum, {}), t.zero)]
+        self.summed = [s if s.shape == (batch,) else np.broadcast_to(s, (batch,)) for s in summed]
+        self.some = self._differs(self.summed) if t.adds else some
+        decoded = evaluate(t.decode.values(), dict(zip(t.x, self.summed)) | self.params)
+        nan = np.zeros(batch, bool) if self.nan is None else self.nan
+        return {n: _where(~nan, self.nan is None, d, np.nan) for n, d in zip(t.decode, decoded)}
 
-    def _chosen(self):
+    def chosen(self) -> np.ndarray:
+        """(B,): the position of the end that a selecting sum takes; -1 for none. Call `total` first."""
         hit = self.live & (self.candidates[0] == self.summed[0])
         return np.where(hit.any(axis=0), hit.argmax(axis=0), -1) if len(hit) else np.full(self.problem.batch, -1)
 
@@ -162,11 +201,11 @@ class Totaller:
         t, shape = self.trace, self.live.shape
         first = next(iter(t.decode.values()))
         found = vjp([(first, ONE)], [*t.x, *t.params.values()])
-        values = [None if f is None else evaluate([f], dict(zip(t.x, self.summed)) | self.params)[0] for f in found]
-        zeros = np.zeros(self.problem.batch)
-        bars = [zeros if v is None else np.where(self.some | np.isfinite(v), v, 0.0) for v in values[: len(t.x)]]
-        params = {n: zeros if v is None else np.where(self.some, v, 0.0) for n, v in zip(t.params, values[len(t.x) :])}
-        to_terms = self._sum_flows(bars, params)
+        values = _given(found, lambda roots: evaluate(roots, dict(zip(t.x, self.summed)) | self.params))
+        zeros, every = np.zeros(self.problem.batch), bool(self.some.all())
+        bars = [zeros if v is None else _where(self.some | np.isfinite(v), every, v, 0.0) for v in values[: len(t.x)]]
+        params = {n: zeros if v is None else _where(self.some, every, v, 0.0) for n, v in zip(t.params, values[len(t.x) :])}
+        to_terms = self._sum_flows(bars, params, every)
         to_values, to_w = self._step_flows(to_terms, params)
         sites = {}
         for which, end in enumerate(self.r.ends):
@@ -174,14 +213,11 @@ class Totaller:
                 here = (self.ends.which.T == which) & self.live
                 for leaf, i in self._sites_of(end.weight):
                     self._site_flow(sites, i, end.weight, leaf, [np.where(here, g, 0.0) for g in to_w])
-        nan = self.problem.nan
-        return Flows(
-            [np.where(nan, np.nan, v).T for v in np.broadcast_arrays(*to_values, np.zeros(shape))[:-1]],
-            sites,
-            {n: np.broadcast_to(p, (self.problem.batch,)) for n, p in params.items()},
-        )
+        if self.nan is not None or any(v.shape != shape for v in to_values):
+            to_values = [np.where(self.problem.nan, np.nan, np.broadcast_to(v, shape)) for v in to_values]
+        return Flows([v.T for v in to_values], sites, {n: np.broadcast_to(p, (self.problem.batch,)) for n, p in params.items()})
 
-    def _sum_flows(self, bars, params):
+    def _sum_flows(self, bars, params, every):
         t = self.trace
         if self.plain:
             out = [np.zeros(self.live.shape) for _ in t.kinds]
@@ -196,29 +232,31 @@ class Totaller:
                 for n, g in more.items():
                     params[n] = params[n] + g * (np.arange(self.problem.batch) == b)
             return [np.where(self.live, o, 0.0) for o in out]
-        leaves = dict(zip(t.terms, self.candidates)) | dict(zip(t.bars, bars)) | self.params
         to_terms, to_params = t.sum_backward
-        for n, f in to_params.items():
+        leaves = dict(zip(t.bars, bars))
+        found = _given([*to_params.values(), *to_terms], lambda roots: self._over_terms(roots, leaves))
+        for n, f in zip(to_params, found):
             if f is not None:
-                params[n] = params[n] + np.where(self.some, evaluate([f], leaves, self.live)[0], 0.0)
-        return [np.where(self.live, 0.0 if f is None else evaluate([f], leaves, self.live)[0], 0.0) for f in to_terms]
+                params[n] = params[n] + _where(self.some, every, f, 0.0)
+        to_terms = found[len(to_params) :]
+        return [np.zeros(self.live.shape) if f is None else _where(self.live, self.every, f, 0.0) for f in to_terms]
 
     def _step_flows(self, to_terms, params):
         """Through times(value, encode(w)) where an end pays; straight to the value where it does not."""
         t = self.trace
-        if not self.pays.any():
+        if self.pays is None:
             return to_terms, [np.zeros(self.live.shape) for _ in t.w]
-        encoded = evaluate(list(t.encode), dict(zip(t.w, self.w)) | self.params)
+        encoded = evaluate(t.encode, dict(zip(t.w, self.w)) | self.params)
         leaves = dict(zip(t.a + t.b, [*self.values, *encoded])) | dict(zip(t.bars, to_terms)) | self.params
         found = vjp(list(zip(t.times, t.bars)), [*t.a, *t.b, *t.params.values()])
         paid = self.pays & self.live
-        got = [np.where(paid, 0.0 if f is None else evaluate([f], leaves)[0], 0.0) for f in found]
+        got = [np.where(paid, 0.0 if f is None else f, 0.0) for f in _given(found, lambda roots: evaluate(roots, leaves))]
         paid &= self.reached
         width = len(t.kinds)
         to_values = [np.where(self.pays, g, straight) for g, straight in zip(got[:width], to_terms)]
-        leaves = dict(zip(t.w, self.w)) | dict(zip(t.bars, got[width : 2 * width])) | self.params
+        more = dict(zip(t.w, self.w)) | dict(zip(t.bars, got[width : 2 * width])) | self.params
         through = vjp(list(zip(t.encode, t.bars)), [*t.w, *t.params.values()])
-        through = [np.where(paid, 0.0 if f is None else evaluate([f], leaves)[0], 0.0) for f in through]
+        through = [np.where(paid, 0.0 if f is None else f, 0.0) for f in _given(through, lambda roots: evaluate(roots, more))]
         for n, direct, coded in zip(t.params, got[2 * width :], through[len(t.w) :]):
             params[n] = params[n] + np.where(paid, direct + coded, 0.0).sum(axis=0)
         return to_values, through[: len(t.w)]
@@ -245,3 +283,17 @@ class Totaller:
             ]
             out.append(work(numbers, terms, b))
         return out
+
+
+def _given(roots, work):
+    """What `work` makes of those roots that are there, in their places; None for the others."""
+    values = iter(work([r for r in roots if r is not None]))
+    return [None if r is None else next(values) for r in roots]
+
+
+def _where(mask, every, value, other):
+    """`value` where the mask holds, which it does `every`where or not."""
+    shape = mask.shape
+    if every:
+        return value if value.shape == shape else np.broadcast_to(value, shape)
+    return np.where(mask, value, other)
