@@ -35,10 +35,13 @@ def spread(work: Callable[[int, int], object], cells: np.ndarray, divisible: boo
 
     With `divisible`, several threads may work on the same items: each call of `work` takes the strips that nobody has taken.
     """
-    batch, sizes = len(cells), np.cumsum(cells)
+    batch, every = len(cells), int(cells.sum())
     if not batch:
         return
-    every = int(sizes[-1])
+    if every < 2 * WORTH_A_THREAD and every <= CELLS_A_CALL:
+        work(0, batch)
+        return
+    sizes = np.cumsum(cells)
     threads = min(thread_count(), max(1, every // WORTH_A_THREAD))
     if divisible and batch < 2 * threads:
         ranges = [(0, batch)] * threads
