@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from dpsemiring.algebra.arrays import evaluate
 from dpsemiring.algebra.expr import Node, postorder, value_of
+from dpsemiring.lower.ir import Recurrence
 from dpsemiring.run.engine import Engine, path_bound
 from dpsemiring.run.inputs import Problem, read_columns
 
@@ -15,16 +17,36 @@ from dpsemiring.run.inputs import Problem, read_columns
 def fits(engine: Engine, problem: Problem) -> bool:
     """Whether the problem is within the limits of the engine's form."""
     recurrence = engine.recurrence
-    limits = recurrence.semiring.trace.limits
-    if limits is None or not problem.batch:
+    if recurrence.semiring.trace.limits is None or not problem.batch:
         return True
-    params = {leaf: problem.params[name] for name, leaf in recurrence.semiring.trace.params.items()}
-    step, path, length = (float(np.min(x)) for x in evaluate(list(limits), params))
+    step, path, length = _limits(recurrence, problem)
     sizes = [_largest(engine, problem, i) for i in range(len(recurrence.sites))]
-    paid = [a.weight for a in recurrence.arcs] + [e.weight for e in recurrence.ends]
-    most = max((_bound(w[0], sizes) for w in paid if w is not None), default=0.0)
+    most = max((_bound(weight, sizes) for weight in _paid(recurrence)), default=0.0)
     cells = path_bound(recurrence, problem) + 1
     return most <= step and most * cells <= path and cells <= length
+
+
+# of each recurrence, what is the same at every call: the weights that are paid, and the limits for the last parameters
+_weights: WeakKeyDictionary[Recurrence, list[Node]] = WeakKeyDictionary()
+_last: WeakKeyDictionary[Recurrence, tuple] = WeakKeyDictionary()
+
+
+def _limits(recurrence, problem) -> tuple[float, ...]:
+    trace = recurrence.semiring.trace
+    params = {leaf: problem.params[name] for name, leaf in trace.params.items()}
+    key = [p.tobytes() for p in params.values()]
+    last = _last.get(recurrence)
+    if last is None or last[0] != key:
+        last = _last[recurrence] = key, tuple(float(np.min(x)) for x in evaluate(trace.limits, params))
+    return last[1]
+
+
+def _paid(recurrence) -> list[Node]:
+    paid = _weights.get(recurrence)
+    if paid is None:
+        weights = [a.weight for a in recurrence.arcs] + [e.weight for e in recurrence.ends]
+        paid = _weights[recurrence] = list({id(w[0]): w[0] for w in weights if w is not None}.values())
+    return paid
 
 
 def largest(array: np.ndarray, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> float:
