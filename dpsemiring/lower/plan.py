@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower import cell as cells
@@ -37,7 +38,7 @@ class Plan:
     real: str
     fused: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    @property
+    @cached_property
     def patterns(self):
         return patterns(self.recurrence)
 
@@ -50,17 +51,17 @@ class Plan:
     def kinds(self) -> tuple[str, ...]:
         return self.recurrence.semiring.trace.kinds
 
-    @property
+    @cached_property
     def cell_sites(self) -> tuple[int, ...]:
         """Sites that vary from cell to cell."""
         return tuple(i for i, s in enumerate(self.recurrence.sites) if s.varies)
 
-    @property
+    @cached_property
     def item_sites(self) -> tuple[int, ...]:
         """Sites that are one number for each item."""
         return tuple(i for i, s in enumerate(self.recurrence.sites) if not s.varies)
 
-    @property
+    @cached_property
     def params(self) -> tuple[str, ...]:
         return tuple(self.recurrence.semiring.trace.params)
 
@@ -69,7 +70,7 @@ class Plan:
         """Whether every strip has start cells."""
         return any(n is None for n, _ in self.patterns)
 
-    @property
+    @cached_property
     def starts_everywhere(self) -> bool:
         """Whether every tile of a strip has start cells."""
         return any(n is None and (m is None or self.schedule.kind == "rows") for n, m in self.patterns)
@@ -99,6 +100,10 @@ class Plan:
 
     def flow_keys(self) -> tuple[tuple[Flow, int], ...]:
         """Every flow to an earlier cell that the adjoint can have."""
+        return self._flow_keys
+
+    @cached_property
+    def _flow_keys(self):
         found = {}
         for a in self.recurrence.steps:
             if (a.dn, a.dm) != (0, 0):

@@ -25,6 +25,8 @@ from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
+FLOAT32, INT32, INT64 = map(np.dtype, (np.float32, np.int32, np.int64))
+
 
 @lru_cache(maxsize=1)
 def _support() -> str:
@@ -56,6 +58,7 @@ class CpuEngine:
         self.recurrence, self.memory = recurrence, memory
         self._plans: dict[tuple, Plan] = {}
         self._kernels: dict[tuple, Callable] = {}
+        self._tilings: dict[tuple, Tiling] = {}
 
     def another(self, recurrence: Recurrence) -> CpuEngine:
         return CpuEngine(recurrence, self.memory)
@@ -63,7 +66,7 @@ class CpuEngine:
     def plan(self, real: np.dtype, rows: int, fused: tuple = ()) -> Plan:
         """The plan for numbers of that kind and lattices of so many rows; `fused` as in `Plan`."""
         height = HEIGHTS[0] if rows <= HEIGHTS[0] else HEIGHTS[1]
-        key = real.name, height, fused
+        key = real, height, fused
         if key not in self._plans:
             self._plans[key] = make_plan(self.recurrence, real.name, height, fused)
         return self._plans[key]
@@ -71,9 +74,9 @@ class CpuEngine:
     def kernel(self, job: str, tiling: Tiling, wanted: Wanted | None = None) -> Callable:
         """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
         plan = tiling.plan
-        variants = plan.start_variants(plan.starts_everywhere or tiling.single)
-        key = (job, plan.real, plan.schedule.height, plan.fused, wanted, variants)
+        key = job, plan, wanted, tiling.single
         if key not in self._kernels:
+            variants = plan.start_variants(plan.starts_everywhere or tiling.single)
             sweeps = [self._sweeps("advance", advance_text, variants, plan)]
             if job == "backward":
                 sweeps.append(self._sweeps("retreat", retreat_text, variants, plan, wanted))
@@ -103,7 +106,16 @@ class CpuEngine:
         r = self.recurrence
         rows = int(problem.n_len.max(initial=0)) + r.extra[0]
         fused = tuple((name, f.kinds) for name, f in problem.fused.items())
-        return tile(self.plan(problem.real, rows, fused), problem, rows)
+        plan = self.plan(problem.real, rows, fused)
+        if problem.window is not None:
+            return tile(plan, problem, rows)
+        key = plan, rows, int(problem.m_len.max(initial=0))
+        found = self._tilings.get(key)
+        if found is None:
+            if len(self._tilings) >= 1024:
+                self._tilings.clear()
+            found = self._tilings[key] = tile(plan, problem, rows)
+        return found
 
     def _inputs(self, problem: Problem, tiling: Tiling, segment: Segment) -> list:
         plan = tiling.plan
@@ -122,8 +134,8 @@ class CpuEngine:
 
     def _dtype(self, kind: str, real: np.dtype) -> np.dtype:
         if kind != INT:
-            return np.dtype(real)
-        return np.dtype(np.int32 if np.dtype(real) == np.float32 else np.int64)
+            return real
+        return INT32 if real == FLOAT32 else INT64
 
     def _filled(self, problem: Problem, shape) -> list[np.ndarray]:
         """An array of zeros of the semiring for each component."""
@@ -133,18 +145,18 @@ class CpuEngine:
     def _advance(self, problem: Problem, tiling: Tiling, ends: Ends, values, strips, above, sizes, lattice=None) -> Segment:
         """Run the kernel over some strips, from the rows above them."""
         first, last = strips
-        zeros = self._filled(problem, ())
+        kinds = [self._dtype(k, problem.real) for k in tiling.plan.kinds]
         batch, count = problem.batch, last - first
         segment = Segment(
             first,
             last,
-            [np.empty(tiling.border_shape(batch, count + 1), z.dtype) for z in zeros],
-            [np.empty(tiling.times_shape(batch, count), z.dtype) for z in zeros],
+            [np.empty(tiling.border_shape(batch, count + 1), k) for k in kinds],
+            [np.empty(tiling.times_shape(batch, count), k) for k in kinds],
         )
         for border, rows in zip(segment.borders, above):
             border[:, 0] = rows
         keep = lattice is not None
-        out = lattice if keep else [np.empty((0, 0, 0, 0), z.dtype) for z in zeros]
+        out = lattice if keep else [np.empty((0, 0, 0, 0), k) for k in kinds]
         kernel = self.kernel("forward", tiling)
         inputs = self._inputs(problem, tiling, segment) + [m for _, m in sizes]
         turns, done = _progress(batch, count)

@@ -60,14 +60,16 @@ class Tiling:
     def segments(self, batch: int, limit: int) -> list[tuple[int, int]]:
         """Strips (first, last) whose rows and times are kept at once, so that all that is kept takes `limit` bytes, or,
         where that cannot be, about the least that is possible: then the rows above segments weigh as much as one segment."""
+        if self.strips <= 1:
+            return [(0, self.strips)]
         each = 64 // VECTOR[self.plan.real] * len(self.plan.kinds)
         row = each * max(1, math.prod(self.border_shape(batch, 1)))
         strip = row + each * math.prod(self.times_shape(batch, 1))
-        length = max(1, self.strips)
+        length = self.strips
         if strip * self.strips > limit:
             least = math.sqrt(self.strips * row / strip)
             length = max(1, round(max(least, (limit - self.strips / least * row) / strip)))
-        cuts = range(0, max(1, self.strips), length)
+        cuts = range(0, self.strips, length)
         return [(first, min(first + length, self.strips)) for first in cuts]
 
 
