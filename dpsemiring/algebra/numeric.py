@@ -12,6 +12,8 @@ def _power_of_two(e):
 
 
 def _exp2_below(e, most):
+    if e is most:  # of a single term
+        return 1.0
     below = np.subtract(e, most)
     return _power_of_two(np.maximum(below, _LEAST)) * (below > _LEAST)
 

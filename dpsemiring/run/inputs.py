@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -206,6 +207,8 @@ def _array(what, value):
 
 def _lengths(lengths, shape, batched, extra):
     batch = shape[0]
+    if lengths is None and all(size + more >= 1 for size, more in zip(shape[1:], extra)):
+        return [np.full(batch, size) for size in shape[1:]]
     if lengths is None:
         pair = (shape[1], shape[2])
     else:
@@ -254,7 +257,20 @@ def _value(param: Param, value, shape, batched, extra) -> np.ndarray:
     return array.reshape(param_shape(param, array.shape, shape, batched, extra))
 
 
+_numbers: WeakKeyDictionary[Semiring, dict[np.dtype, dict[str, np.ndarray]]] = WeakKeyDictionary()
+
+
 def _semiring_params(semiring: Semiring, given, real):
+    """The parameters' values; of a semiring that has numbers alone they are made once, and not to be changed."""
+    if any(isinstance(value, Param) for value in semiring.params.values()):
+        return _make_semiring_params(semiring, given, real)
+    known = _numbers.setdefault(semiring, {})
+    if real not in known:
+        known[real] = _make_semiring_params(semiring, given, real)
+    return dict(known[real])
+
+
+def _make_semiring_params(semiring, given, real):
     out = {}
     least, most = np.finfo(real).tiny, np.finfo(real).max
     for name, value in semiring.params.items():
