@@ -97,6 +97,11 @@ class Trace:
         return all(s.op == "reduce_sum" and s.args[0] is x for s, x in zip(self.sum, self.terms))
 
     @cached_property
+    def decode_backward(self) -> list[Node | None]:
+        """What flows from the first output to each component that is decoded, and to each parameter."""
+        return vjp([(next(iter(self.decode.values())), ONE)], [*self.x, *self.params.values()])
+
+    @cached_property
     def sum_backward(self) -> tuple[list[Node | None], dict[str, Node | None]]:
         """What flows to each component of the terms, and to each parameter, from `bars` at the sum."""
         return self._sum_backward(range(len(self.kinds)))

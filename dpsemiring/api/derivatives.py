@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpsemiring.lower.plan import Wanted
+from dpsemiring.run.arrays import some
 from dpsemiring.run.engine import Backward, Engine, Run
 from dpsemiring.run.inputs import in_float64
 from dpsemiring.run.sources import uses
@@ -128,13 +129,13 @@ class Derivatives:
     def _backward(self, wanted: Wanted) -> Backward:
         """From the cells and from the ends; NaN for the items that hold one."""
         backward = self.engine.backward(self.run, self._end_flows, wanted)
-        items = np.arange(self.problem.batch)[:, None]
         for i, (flow, n, m) in self._end_flows.sites.items():
             if i in backward.sites:
+                items = np.arange(self.problem.batch)[:, None]
                 array, inside = backward.sites[i], flow != 0
                 n, m = (np.where(inside & (array.shape[axis] > 1), x, 0) for axis, x in ((1, n), (2, m)))
                 np.add.at(array, (items, n, m), np.where(inside, flow, 0.0))
-        if self.problem.nan.any():
+        if some(self.problem.nan):
             found = [*backward.sites.values(), *backward.params.values()]
             for array in found + ([] if backward.occupancy is None else [backward.occupancy]):
                 array[self.problem.nan] = np.nan

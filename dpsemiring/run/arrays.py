@@ -5,6 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 
+def some(mask: np.ndarray) -> bool:
+    """Whether a mask holds anywhere. Of few numbers NumPy's own `any` takes ten times as long."""
+    return b"\1" in mask.tobytes()
+
+
+def every(mask: np.ndarray) -> bool:
+    """Whether a mask holds everywhere."""
+    return b"\0" not in mask.tobytes()
+
+
 def plain_array(what: str, value) -> np.ndarray:
     """A NumPy array of any kind and shape; `what` names it in messages."""
     if type(value).__module__.split(".")[0] in ("torch", "cupy"):

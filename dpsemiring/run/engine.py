@@ -90,6 +90,6 @@ def empty_sites(
 
 def path_bound(recurrence: Recurrence, problem: Problem) -> int:
     """No path is longer: every move advances, and a cell is visited at most once in each state."""
-    rows = problem.n_len + recurrence.extra[0]
-    cols = problem.m_len + recurrence.extra[1]
-    return int((rows + cols).max(initial=0)) * len(recurrence.states)
+    if not problem.batch:
+        return 0
+    return (int((problem.n_len + problem.m_len).max()) + sum(recurrence.extra)) * len(recurrence.states)

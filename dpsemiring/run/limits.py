@@ -21,13 +21,13 @@ def fits(engine: Engine, problem: Problem) -> bool:
         return True
     step, path, length = _limits(recurrence, problem)
     sizes = [_largest(engine, problem, i) for i in range(len(recurrence.sites))]
-    most = max((_bound(weight, sizes) for weight in _paid(recurrence)), default=0.0)
+    most = max((_bound(order, sizes) for order in _paid(recurrence)), default=0.0)
     cells = path_bound(recurrence, problem) + 1
     return most <= step and most * cells <= path and cells <= length
 
 
 # of each recurrence, what is the same at every call: the weights that are paid, and the limits for the last parameters
-_weights: WeakKeyDictionary[Recurrence, list[Node]] = WeakKeyDictionary()
+_weights: WeakKeyDictionary[Recurrence, list[list[Node]]] = WeakKeyDictionary()
 _last: WeakKeyDictionary[Recurrence, tuple] = WeakKeyDictionary()
 
 
@@ -41,11 +41,12 @@ def _limits(recurrence, problem) -> tuple[float, ...]:
     return last[1]
 
 
-def _paid(recurrence) -> list[Node]:
+def _paid(recurrence) -> list[list[Node]]:
+    """The nodes of each weight, the weight being the last."""
     paid = _weights.get(recurrence)
     if paid is None:
         weights = [a.weight for a in recurrence.arcs] + [e.weight for e in recurrence.ends]
-        paid = _weights[recurrence] = list({id(w[0]): w[0] for w in weights if w is not None}.values())
+        paid = _weights[recurrence] = list({id(w[0]): postorder([w[0]]) for w in weights if w is not None}.values())
     return paid
 
 
@@ -72,10 +73,10 @@ def _largest(engine, problem, i) -> float:
     return engine.largest(array, problem.n_len + excess[0], lo, hi)
 
 
-def _bound(weight: Node, sizes: list[float]) -> float:
+def _bound(order: list[Node], sizes: list[float]) -> float:
     """What a weight is at most, in absolute value, where it is finite."""
     value: dict[int, float] = {}
-    for n in postorder([weight]):
+    for n in order:
         args = [value[id(a)] for a in n.args]
         if n.op == "const":
             x = float(value_of(n))
@@ -86,7 +87,7 @@ def _bound(weight: Node, sizes: list[float]) -> float:
             value[id(n)] = 0.0
         else:
             value[id(n)] = _RULES[n.op](*args)
-    return value[id(weight)]
+    return value[id(order[-1])]
 
 
 _RULES = {

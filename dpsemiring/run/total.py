@@ -11,13 +11,14 @@ import numpy as np
 
 from dpsemiring.algebra.arrays import evaluate, evaluate_single, sorts
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import INT, const, postorder, value_of, var
+from dpsemiring.algebra.expr import INT, postorder, value_of, var
 from dpsemiring.algebra.numbers import Numbers
 from dpsemiring.lower.ir import Recurrence
+from dpsemiring.run.arrays import every, some
 from dpsemiring.run.inputs import Problem
 
 NOWHERE = np.iinfo(np.int64).max
-ONE, FLOWS = const(1.0), (var("flow"), var("flow'"))
+FLOWS = var("flow"), var("flow'")
 
 
 @dataclass(eq=False)
@@ -36,7 +37,7 @@ class Ends:
     @cached_property
     def whole(self) -> bool:
         """Whether none is absent."""
-        return bool(self.exist.all())
+        return every(self.exist)
 
 
 # the ends of small problems, by their lengths: these are often the same from call to call
@@ -112,11 +113,11 @@ class Totaller:
         self.params = {leaf: problem.params[name] for name, leaf in self.trace.params.items()}
         self.plain = plain or self.trace.sum is None or sorts(self.trace.sum)
         self.exist = ends.exist.T.copy()
-        self.nan = problem.nan if problem.nan.any() else None
+        self.nan = problem.nan if some(problem.nan) else None
         self.w, self.pays = self._weights()
         self.reached = self._differs(self.values)
         self.candidates, self.live = self._candidates()
-        self.every = bool(self.live.all())
+        self.every = every(self.live)
 
     def _weights(self):
         """(E, B): the real number (and its tangent) that each end pays, and whether it pays one; None where none does."""
@@ -130,7 +131,7 @@ class Totaller:
                 leaves = {leaf: self._read(i) for leaf, i in self._sites_of(end.weight)}
                 w = [np.where(here, new, old) for new, old in zip(evaluate(end.weight, leaves), w)]
                 pays = pays | here
-        return (w, pays) if pays.any() else ([], None)
+        return (w, pays) if some(pays) else ([], None)
 
     def _sites_of(self, weight):
         return [(n, int(n.payload[4:])) for n in postorder(weight) if n.op == "var"]
@@ -180,16 +181,15 @@ class Totaller:
         if self.plain:
             sums = self._each(lambda numbers, terms, b: numbers.sum(terms))
             summed = [np.array([s[c] for s in sums]) for c in range(len(t.kinds))]
-            some = self.live.any(axis=0)
+            found = self.live.any(axis=0)
         else:
-            some = self.live[0] if len(self.live) == 1 else self.live.any(axis=0)
+            found = self.live[0] if len(self.live) == 1 else self.live.any(axis=0)
             whole = self.every and len(self.live) > 0
-            summed = [_where(some, whole, s, value_of(z)) for s, z in zip(self._over_terms(t.sum, {}), t.zero)]
+            summed = [_where(found, whole, s, value_of(z)) for s, z in zip(self._over_terms(t.sum, {}), t.zero)]
         self.summed = [s if s.shape == (batch,) else np.broadcast_to(s, (batch,)) for s in summed]
-        self.some = self._differs(self.summed) if t.adds else some
+        self.some = self._differs(self.summed) if t.adds else found
         decoded = evaluate(t.decode.values(), dict(zip(t.x, self.summed)) | self.params)
-        nan = np.zeros(batch, bool) if self.nan is None else self.nan
-        return {n: _where(~nan, self.nan is None, d, np.nan) for n, d in zip(t.decode, decoded)}
+        return {n: _where(~self.problem.nan, self.nan is None, d, np.nan) for n, d in zip(t.decode, decoded)}
 
     def chosen(self) -> np.ndarray:
         """(B,): the position of the end that a selecting sum takes; -1 for none. Call `total` first."""
@@ -199,13 +199,14 @@ class Totaller:
     def flows(self) -> Flows:
         """Call `total` first."""
         t, shape = self.trace, self.live.shape
-        first = next(iter(t.decode.values()))
-        found = vjp([(first, ONE)], [*t.x, *t.params.values()])
-        values = _given(found, lambda roots: evaluate(roots, dict(zip(t.x, self.summed)) | self.params))
-        zeros, every = np.zeros(self.problem.batch), bool(self.some.all())
-        bars = [zeros if v is None else _where(self.some | np.isfinite(v), every, v, 0.0) for v in values[: len(t.x)]]
-        params = {n: zeros if v is None else _where(self.some, every, v, 0.0) for n, v in zip(t.params, values[len(t.x) :])}
-        to_terms = self._sum_flows(bars, params, every)
+        values = _given(t.decode_backward, lambda roots: evaluate(roots, dict(zip(t.x, self.summed)) | self.params))
+        zeros, whole = np.zeros(self.problem.batch), every(self.some)
+        bars = [
+            zeros if v is None else _where(self.some if whole else self.some | np.isfinite(v), whole, v, 0.0)
+            for v in values[: len(t.x)]
+        ]
+        params = {n: zeros if v is None else _where(self.some, whole, v, 0.0) for n, v in zip(t.params, values[len(t.x) :])}
+        to_terms = self._sum_flows(bars, params, whole)
         to_values, to_w = self._step_flows(to_terms, params)
         sites = {}
         for which, end in enumerate(self.r.ends):
@@ -215,9 +216,9 @@ class Totaller:
                     self._site_flow(sites, i, end.weight, leaf, [np.where(here, g, 0.0) for g in to_w])
         if self.nan is not None or any(v.shape != shape for v in to_values):
             to_values = [np.where(self.problem.nan, np.nan, np.broadcast_to(v, shape)) for v in to_values]
-        return Flows([v.T for v in to_values], sites, {n: np.broadcast_to(p, (self.problem.batch,)) for n, p in params.items()})
+        return Flows([v.T for v in to_values], sites, {n: _where(self.some, True, p, 0.0) for n, p in params.items()})
 
-    def _sum_flows(self, bars, params, every):
+    def _sum_flows(self, bars, params, whole):
         t = self.trace
         if self.plain:
             out = [np.zeros(self.live.shape) for _ in t.kinds]
@@ -237,7 +238,7 @@ class Totaller:
         found = _given([*to_params.values(), *to_terms], lambda roots: self._over_terms(roots, leaves))
         for n, f in zip(to_params, found):
             if f is not None:
-                params[n] = params[n] + _where(self.some, every, f, 0.0)
+                params[n] = params[n] + _where(self.some, whole, f, 0.0)
         to_terms = found[len(to_params) :]
         return [np.zeros(self.live.shape) if f is None else _where(self.live, self.every, f, 0.0) for f in to_terms]
 
@@ -291,9 +292,8 @@ def _given(roots, work):
     return [None if r is None else next(values) for r in roots]
 
 
-def _where(mask, every, value, other):
-    """`value` where the mask holds, which it does `every`where or not."""
-    shape = mask.shape
-    if every:
-        return value if value.shape == shape else np.broadcast_to(value, shape)
+def _where(mask, whole, value, other):
+    """`value`, in the shape of a mask, where that holds; it may be known to hold as a `whole`."""
+    if whole:
+        return value if value.shape == mask.shape else np.broadcast_to(value, mask.shape)
     return np.where(mask, value, other)
