@@ -12,7 +12,7 @@ from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence, Site
-from dpsemiring.run.arrays import real_array
+from dpsemiring.run.arrays import every, real_array
 from dpsemiring.run.fused import Fused, fuse
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
 from dpsemiring.run.sources import BoundSource
@@ -321,12 +321,14 @@ def _differs(site, value, lengths, columns):
     """The mask over all columns; `lengths` are those of the items' own lattices, beyond which nothing is compared."""
     if value.dtype.kind not in "iu":
         raise TypeError(f"params[{site.name!r}] is compared with itself: whole numbers are expected, found {value.dtype}")
-    value = np.broadcast_to(value, (*value.shape[:2], columns))
-    other = np.arange(columns) + site.differs
-    if site.differs < 0 or (lengths == columns).all():
-        lengths = np.array([columns])
-    outside = (other < 0) | (other >= lengths[:, None])
-    return outside[:, None] | (value != value[:, :, np.clip(other, 0, columns - 1)])
+    if value.shape[2] != columns:
+        value = np.broadcast_to(value, (*value.shape[:2], columns))
+    out, apart = np.ones(value.shape, bool), site.differs
+    here, there = slice(max(0, -apart), max(0, columns - apart)), slice(max(0, apart), max(0, columns + apart))
+    out[:, :, here] = value[:, :, here] != value[:, :, there]
+    if apart > 0 and not every(lengths == columns):
+        out = out | (np.arange(columns) + apart >= lengths[:, None])[:, None]
+    return out
 
 
 def _survey(recurrence, problem, names, survey):
