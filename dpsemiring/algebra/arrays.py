@@ -6,7 +6,7 @@ function, a line for each node, and kept: graphs are evaluated at every call and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -28,9 +28,14 @@ def evaluate(roots, leaves: Mapping[Node, object], live=None) -> list[np.ndarray
     return _run(_of_live, roots, leaves, live)
 
 
-def evaluate_single(roots, leaves: Mapping[Node, object]) -> list[np.ndarray]:
-    """The same for sums of one term that is there, whose components have no axis of terms."""
-    return _run(_of_one, roots, leaves)
+def written(roots: Sequence[Node | None], leaves: Sequence[Node], terms: str = "all") -> Callable[..., list]:
+    """A function of arrays, one for each leaf, that gives the value of each root; None for a root that is None.
+
+    `terms` says of which terms there are sums: "all" along axis 0, "live" ones there, by a mask that is a further argument, or
+    "one", which has no axis. Warnings of NumPy are the caller's to silence.
+    """
+    meaning, more = {"all": (_over_all, ""), "live": (_over_live, "live"), "one": (_over_one, "")}[terms]
+    return _write(meaning, more, roots, leaves)[0]
 
 
 def _run(written, roots, leaves, *more):
@@ -80,20 +85,21 @@ def _neutral(op, dtype):
 # --- graphs as functions ------------------------------------------------------------------------------
 
 
-def _write(meaning: Callable[[str], Callable], more: str, roots: tuple[Node, ...]) -> tuple[Callable, list[Node]]:
-    """A function of the leaves that gives the roots' values, and the leaves in their order.
+def _write(meaning: Callable[[str], Callable], more: str, roots, leaves=()) -> tuple[Callable, list[Node]]:
+    """A function of the leaves, those given and any others, that gives the roots' values; and these leaves in their order.
 
     With `more` it has one more argument of that name, which is passed on to operations along the terms.
     """
-    names: dict[int, str] = {}
+    leaves = list(leaves)
+    names = {id(leaf): f"v{i}" for i, leaf in enumerate(leaves)}
     scope: dict[str, object] = {}
-    leaves, lines = [], []
-    for i, node in enumerate(postorder(roots)):
-        name = names[id(node)] = f"x{i}"
+    lines = []
+    for i, node in enumerate(postorder([r for r in roots if r is not None])):
+        name = names.setdefault(id(node), f"x{i}")
         if node.op == "const":
             scope[name] = value_of(node)
         elif not node.args:
-            leaves.append(node)
+            leaves.extend([node] if name[0] == "x" else [])
         else:
             args = [names[id(a)] for a in node.args]
             if more and node.op not in numeric.SCALAR:
@@ -101,14 +107,13 @@ def _write(meaning: Callable[[str], Callable], more: str, roots: tuple[Node, ...
             scope["np_" + node.op] = meaning(node.op)
             lines.append(f"    {name} = np_{node.op}({', '.join(args)})")
     head = f"def function({', '.join([names[id(leaf)] for leaf in leaves] + [more] * bool(more))}):"
-    back = f"    return [{', '.join(names[id(r)] for r in roots)}]"
+    back = f"    return [{', '.join('None' if r is None else names[id(r)] for r in roots)}]"
     exec("\n".join([head, *lines, back]), scope)
     return scope["function"], leaves
 
 
 _of_all = remembered(partial(_write, _over_all, ""))
 _of_live = remembered(partial(_write, _over_live, "live"))
-_of_one = remembered(partial(_write, _over_one, ""))
 
 
 @remembered

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from dpsemiring.algebra.arrays import evaluate, evaluate_single, sorts
+from dpsemiring.algebra.arrays import evaluate, sorts
 from dpsemiring.algebra.derive import vjp
 from dpsemiring.algebra.expr import INT, postorder, value_of, var
 from dpsemiring.algebra.numbers import Numbers
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.run.arrays import every, some
+from dpsemiring.run.graphs import ForTerms, graphs_of
 from dpsemiring.run.inputs import Problem
 
 NOWHERE = np.iinfo(np.int64).max
@@ -110,6 +110,7 @@ class Totaller:
         self.semiring, self.trace = recurrence.semiring, recurrence.semiring.trace
         # the order in memory is that in which numbers are added up
         self.values = [v.T.astype(np.int64 if k == INT else np.float64, order="C") for v, k in zip(values, self.trace.kinds)]
+        self.graphs = graphs_of(recurrence)
         self.params = {leaf: problem.params[name] for name, leaf in self.trace.params.items()}
         self.plain = plain or self.trace.sum is None or sorts(self.trace.sum)
         self.exist = ends.exist.T.copy()
@@ -167,16 +168,21 @@ class Totaller:
         found = [v != value_of(z) for v, z in zip(values[: self.trace.telling], self.trace.zero)]
         return found[0] if len(found) == 1 else np.logical_or.reduce(found)
 
-    def _over_terms(self, roots, more: Mapping) -> list[np.ndarray]:
-        """What graphs of a sum's terms come to: an array (B,), or (E, B) for each term. Anything where no term is live."""
+    def _over_terms(self, graphs: ForTerms, *more) -> list:
+        """What graphs of a sum's terms come to: arrays (B,), or (E, B) for each term. Anything where no term is live."""
+        params = self.params.values()
         if len(self.live) == 1:
-            leaves = {leaf: c[0] for leaf, c in zip(self.trace.terms, self.candidates)}
-            return evaluate_single(roots, leaves | more | self.params)
-        leaves = dict(zip(self.trace.terms, self.candidates))
-        return evaluate(roots, leaves | more | self.params, None if self.every else self.live)
+            return graphs["one"](*[c[0] for c in self.candidates], *more, *params)
+        if self.every:
+            return graphs["all"](*self.candidates, *more, *params)
+        return graphs["live"](*self.candidates, *more, *params, self.live)
 
     def total(self) -> dict[str, np.ndarray]:
         """Every output by name, (B,)."""
+        with np.errstate(all="ignore"):
+            return self._total()
+
+    def _total(self):
         t, batch = self.trace, self.problem.batch
         if self.plain:
             sums = self._each(lambda numbers, terms, b: numbers.sum(terms))
@@ -185,10 +191,10 @@ class Totaller:
         else:
             found = self.live[0] if len(self.live) == 1 else self.live.any(axis=0)
             whole = self.every and len(self.live) > 0
-            summed = [_where(found, whole, s, value_of(z)) for s, z in zip(self._over_terms(t.sum, {}), t.zero)]
+            summed = [_where(found, whole, s, value_of(z)) for s, z in zip(self._over_terms(self.graphs.sum), t.zero)]
         self.summed = [s if s.shape == (batch,) else np.broadcast_to(s, (batch,)) for s in summed]
         self.some = self._differs(self.summed) if t.adds else found
-        decoded = evaluate(t.decode.values(), dict(zip(t.x, self.summed)) | self.params)
+        decoded = map(np.asarray, self.graphs.decode(*self.summed, *self.params.values()))
         return {n: _where(~self.problem.nan, self.nan is None, d, np.nan) for n, d in zip(t.decode, decoded)}
 
     def chosen(self) -> np.ndarray:
@@ -198,8 +204,12 @@ class Totaller:
 
     def flows(self) -> Flows:
         """Call `total` first."""
+        with np.errstate(all="ignore"):
+            return self._flows()
+
+    def _flows(self):
         t, shape = self.trace, self.live.shape
-        values = _given(t.decode_backward, lambda roots: evaluate(roots, dict(zip(t.x, self.summed)) | self.params))
+        values = [None if v is None else np.asarray(v) for v in self.graphs.decode_backward(*self.summed, *self.params.values())]
         zeros, whole = np.zeros(self.problem.batch), every(self.some)
         bars = [
             zeros if v is None else _where(self.some if whole else self.some | np.isfinite(v), whole, v, 0.0)
@@ -233,13 +243,11 @@ class Totaller:
                 for n, g in more.items():
                     params[n] = params[n] + g * (np.arange(self.problem.batch) == b)
             return [np.where(self.live, o, 0.0) for o in out]
-        to_terms, to_params = t.sum_backward
-        leaves = dict(zip(t.bars, bars))
-        found = _given([*to_params.values(), *to_terms], lambda roots: self._over_terms(roots, leaves))
-        for n, f in zip(to_params, found):
+        found = [None if f is None else np.asarray(f) for f in self._over_terms(self.graphs.sum_backward, *bars)]
+        to_terms, to_params = found[: len(t.terms)], found[len(t.terms) :]
+        for n, f in zip(t.params, to_params):
             if f is not None:
                 params[n] = params[n] + _where(self.some, whole, f, 0.0)
-        to_terms = found[len(to_params) :]
         return [np.zeros(self.live.shape) if f is None else _where(self.live, self.every, f, 0.0) for f in to_terms]
 
     def _step_flows(self, to_terms, params):

@@ -140,7 +140,10 @@ class CpuEngine:
     def _filled(self, problem: Problem, shape) -> list[np.ndarray]:
         """An array of zeros of the semiring for each component."""
         trace = self.recurrence.semiring.trace
-        return [np.full(shape, value_of(z), self._dtype(k, problem.real)) for z, k in zip(trace.zero, trace.kinds)]
+        out = [np.empty(shape, self._dtype(k, problem.real)) for k in trace.kinds]
+        for array, z in zip(out, trace.zero):
+            array.fill(value_of(z))
+        return out
 
     def _advance(self, problem: Problem, tiling: Tiling, ends: Ends, values, strips, above, sizes, lattice=None) -> Segment:
         """Run the kernel over some strips, from the rows above them."""
