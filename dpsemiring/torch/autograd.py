@@ -37,16 +37,8 @@ class Total(Function):
 
     @staticmethod
     def backward(ctx, flow, *_):
-        wanted = _needed(ctx, 2)
-        if flow is None or not wanted:
-            return (None,) * (2 + ctx.core.count)
-        *tensors, total = ctx.saved_tensors
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
-            found = Gradient.apply(ctx.core, ctx.memory, wanted, *tensors)
-        else:  # what most ask for: a gradient that is not differentiated again
-            found = ctx.core.gradient(ctx.memory, wanted, alive(tensors))
-            ctx.memory = Memory()  # the run is not kept for as long as the loss is
-        return None, None, *_at(ctx, wanted, [by_item(flow, f, total) for f in found])
+        again = torch.is_grad_enabled() or torch._C._are_functorch_transforms_active()
+        return total_backward(ctx, flow, Gradient.apply if again else None)
 
     @staticmethod
     def jvp(ctx, core, memory, *tangents):
@@ -64,6 +56,20 @@ class Total(Function):
     def vmap(info, in_dims, core, memory, *tensors):
         folded, batch = _fold(core, info, in_dims[2:], tensors)
         return _unfold(info, batch, Total.apply(core, memory, *folded))
+
+
+def total_backward(ctx, flow, again):
+    """What flows from the totals to (core, memory, tensors...); `again` takes the gradient where it may be differentiated."""
+    wanted = _needed(ctx, 2)
+    if flow is None or not wanted:
+        return (None,) * (2 + ctx.core.count)
+    *tensors, total = ctx.saved_tensors
+    if again is not None:
+        found = again(ctx.core, ctx.memory, wanted, *tensors)
+    else:  # what most ask for: a gradient that is not differentiated again
+        found = ctx.core.gradient(ctx.memory, wanted, alive(tensors))
+        ctx.memory = Memory()  # the run is not kept for as long as the loss is
+    return None, None, *_at(ctx, wanted, [by_item(flow, f, total) for f in found])
 
 
 class Gradient(Function):

@@ -45,6 +45,25 @@ def is_whole(tensor):
     return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
 
 
+def real_tensor(what, value) -> torch.Tensor:
+    """A tensor of float32 or float64, as `run.arrays.real_array` has it."""
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"{what} is a {type(value).__name__} and other values of the call are torch tensors; use one library")
+    check_place(what, value)
+    if value.is_complex() or value.is_quantized:
+        raise TypeError(f"{what} has the dtype {value.dtype}; real numbers are expected")
+    if not value.is_floating_point():
+        return value.to(torch.float64)
+    return value if value.dtype in (torch.float32, torch.float64) else value.to(torch.float32)
+
+
+def check_place(what, value):
+    if value.device.type != "cpu" or value.layout != torch.strided:
+        found = f"on the device {value.device}" if value.device.type != "cpu" else f"of the layout {value.layout}"
+        mend = ".cpu()" if value.device.type != "cpu" else ".to_dense()"
+        raise TypeError(f"{what} is {found}; this version computes with dense tensors on the CPU: pass tensor{mend}")
+
+
 def kind_of(*tensors) -> torch.dtype:
     """Of the cost: float64 where a float is, or where there is none; else float32."""
     floats = [t.dtype for t in tensors if t.is_floating_point()]

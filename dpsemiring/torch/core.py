@@ -90,16 +90,19 @@ class Core:
         """The run over the tensors of a call."""
         if not memory.holds(tensors):
             n_len, m_len = (None if t is None else _array(t) for t in tensors[:2])
-            values = [_array(t) for t in tensors[2:]]
-            planes = dict(zip(self.planes, values))
+            values = dict(zip(self.inputs + self.others, map(_array, tensors[2:])))
+            planes, full = self.cost(values)
             lengths = None
             if n_len is not None or m_len is not None:
-                full = planes[main_plane(self.solver.recurrence)].shape[1:]
                 lengths = (full[0] if n_len is None else n_len, full[1] if m_len is None else m_len)
-            params = dict(zip(self.reals + self.others, values[len(self.planes) :]))
-            memory.keep(self.solver(planes, lengths, params), tensors)
+            memory.keep(self.solver(planes, lengths, {name: values[name] for name in self.solver.params}), tensors)
         assert memory.result is not None
         return memory.result
+
+    def cost(self, values) -> tuple[dict, tuple[int, int]]:
+        """The planes, from a call's arrays by name, and the extents N and M."""
+        planes = {name: values[name] for name in self.planes}
+        return planes, planes[main_plane(self.solver.recurrence)].shape[1:]
 
     def totals(self, memory, tensors) -> list[torch.Tensor]:
         """Every output, (B,); the first is the total."""

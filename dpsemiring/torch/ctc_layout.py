@@ -15,12 +15,15 @@ from torch.nn.functional import pad
 
 from dpsemiring.algebra.builtins import Softmin
 from dpsemiring.api import Solver
+from dpsemiring.declare import costs
+from dpsemiring.declare.costs import Source
 from dpsemiring.torch import reduce
 from dpsemiring.torch.checks import holds, is_whole
 from dpsemiring.torch.reduce import check_reduction, without_infinities
 from dpsemiring.torch.sequences import within
 from dpsemiring.torch.solve import solve
 
+Cost = Tensor | Source
 LIKELIHOOD = Softmin(1.0)  # over negative log-probabilities: the negative log of the sum over all alignments
 
 
@@ -145,9 +148,9 @@ def between(labels: Tensor, blank) -> Tensor:
     return torch.cat([pairs, blank[..., -1:]], dim=-1)
 
 
-def gathered(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """(B, T, M) costs: the negative log-probability of each label in each frame."""
-    return -log_probs.gather(2, labels[:, None].expand(-1, log_probs.shape[1], -1))
+def gathered(log_probs: Tensor, labels: Tensor) -> Source:
+    """(B, T, M) costs: the negative log-probability of each label (B, M) in each frame."""
+    return -costs.gather(log_probs, labels)
 
 
 def numbered(targets: Tensor) -> Tensor:
@@ -164,7 +167,7 @@ def numbered(targets: Tensor) -> Tensor:
 
 def totals(
     solver: Solver,
-    cost: Tensor | Mapping[str, Tensor],
+    cost: Cost | Mapping[str, Cost],
     frames: Tensor,
     columns: Tensor,
     params: Mapping[str, Tensor],
@@ -174,20 +177,29 @@ def totals(
 
     Their alignments are those of no frames or of no labels: `nothing` (B,) tells whether there is one.
     """
-    planes = {"cost": cost} if isinstance(cost, Tensor) else dict(cost)
+    planes = dict(cost) if isinstance(cost, Mapping) else {"cost": cost}
     least = 1 - solver.topology.extra[1]
     empty = (frames == 0) | (columns < least)
     if holds(empty) is False:
         return solve(solver, planes, (frames, columns), params).total
     # such an item computes with a cell of cost 0, and what comes of it is thrown away
-    for name, plane in planes.items():
-        grown = pad(plane, (0, max(0, least - plane.shape[2]), 0, max(0, 1 - plane.shape[1])))
-        planes[name] = grown.masked_fill(empty[:, None, None], 0.0)
+    planes = {name: _with_a_cell(plane, empty, least) for name, plane in planes.items()}
     found = solve(solver, planes, (frames.clamp(min=1), columns.clamp(min=least)), params).total
     return torch.where(empty, torch.where(nothing, 0.0, torch.inf).to(found.dtype), found)
 
 
-def ctc_totals(solver: Solver, cost: Tensor, labels: Tensor, frames: Tensor, sizes: Tensor, params=None) -> Tensor:
+def _with_a_cell(cost: Cost, empty: Tensor, least: int) -> Cost:
+    """At least one row and `least` columns, which cost 0 in the items (B,) that are empty."""
+    if isinstance(cost, Tensor):
+        grown = pad(cost, (0, max(0, least - cost.shape[2]), 0, max(0, 1 - cost.shape[1])))
+        return grown.masked_fill(empty[:, None, None], 0.0)
+    ((scale, atom),) = cost.parts
+    log_probs, labels = atom.inputs.values()
+    log_probs = pad(log_probs, (0, 0, 0, max(0, 1 - log_probs.shape[1]))).masked_fill(empty[:, None, None], 0.0)
+    return scale * costs.gather(log_probs, pad(labels, (0, max(0, least - labels.shape[1]))))
+
+
+def ctc_totals(solver: Solver, cost: Cost, labels: Tensor, frames: Tensor, sizes: Tensor, params=None) -> Tensor:
     """(B,): totals over costs (B, T, 2 S + 1) of an extended target with labels (B, 2 S + 1)."""
     given = {"labels": labels, **(params or {})}
     return totals(solver, cost, frames, 2 * sizes + 1, given, sizes == 0)

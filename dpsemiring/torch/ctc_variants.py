@@ -257,9 +257,9 @@ def ctc_duration_loss(
     0.296
     """
     batch = clean_labels(read(log_probs, targets, input_lengths, target_lengths), blank)
-    blanks = batch.log_probs[..., blank, None].neg().expand(-1, -1, batch.targets.shape[1] + 1)
-    planes = {"cost": gathered(batch.log_probs, batch.targets), "blank": blanks}
-    params = {"labels": pad(batch.targets, (0, 1), value=blank)}
+    labels = pad(batch.targets, (0, 1), value=blank)
+    blanks = gathered(batch.log_probs, torch.full_like(labels, blank))
+    planes, params = {"cost": gathered(batch.log_probs, batch.targets), "blank": blanks}, {"labels": labels}
     solver = solver_of(LIKELIHOOD, topologies.ctc_durations, least, most)
     losses = totals(solver, planes, batch.frames, batch.sizes, params, batch.sizes == 0)
     return loss_of(losses, batch.sizes, reduction, zero_infinity, batch.batched)

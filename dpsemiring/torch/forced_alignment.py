@@ -122,7 +122,7 @@ def forced_align(log_probs: Tensor, targets: Tensor, input_lengths=None, target_
             target_lengths = [targets.shape[-1]] * count
     batch = clean_labels(read(log_probs, targets, input_lengths, target_lengths, batch_first=True), blank)
     extended, inside = between(batch.targets, blank), within(batch.frames, batch.log_probs.shape[1])
-    columns = _best_columns(gathered(batch.log_probs.detach(), extended), extended, batch.frames, batch.sizes)
+    columns = _best_columns(batch.log_probs.detach(), extended, batch.frames, batch.sizes)
     aligned = columns >= 0
     labels = extended.gather(1, columns.clamp(min=0))
     scores = batch.log_probs.gather(2, labels[..., None])[..., 0]
@@ -134,14 +134,15 @@ def forced_align(log_probs: Tensor, targets: Tensor, input_lengths=None, target_
     return Alignment(*(found if batch.batched else (value[0] for value in found)))
 
 
-def _best_columns(cost: Tensor, labels: Tensor, frames: Tensor, sizes: Tensor) -> Tensor:
+def _best_columns(log_probs: Tensor, labels: Tensor, frames: Tensor, sizes: Tensor) -> Tensor:
     """(B, T): the column of the extended target in each frame; -1 beyond the frames and where no alignment exists."""
-    columns = frames.new_full(cost.shape[:2], -1)
+    columns = frames.new_full(log_probs.shape[:2], -1)
     some = frames > 0
     if some.any():
         solver = solver_of(Tropical, topologies.ctc)
-        paths = solver(cost[some], lengths=(frames[some], 2 * sizes[some] + 1), params={"labels": labels[some]}).path
-        lengths = torch.zeros_like(frames)
+        log_probs, labels, frames, sizes = (t if some.all() else t[some] for t in (log_probs, labels, frames, sizes))
+        paths = solver(gathered(log_probs, labels), lengths=(frames, 2 * sizes + 1), params={"labels": labels}).path
+        lengths = torch.zeros(len(some), dtype=torch.int64)
         lengths[some] = torch.tensor([len(path) for path in paths])
         columns[within(lengths, columns.shape[1])] = torch.cat(paths)[:, 1]
     return columns

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 
 from dpsemiring.algebra.semiring import Semiring, in_its_place
 from dpsemiring.api import compile
+from dpsemiring.declare import costs
 from dpsemiring.declare.param import Param
 from dpsemiring.declare.topology import Topology
 from dpsemiring.run.shapes import main_plane
@@ -19,7 +21,8 @@ from dpsemiring.torch.sequences import padded, without_padding
 from dpsemiring.torch.solve import TensorResult
 from dpsemiring.torch.sources import TensorSource
 
-COSTS: dict[str, Callable] = {**KINDS, "bce_logits": lambda x, y: bce(x, y, logits=True)}
+COSTS: dict[str, Callable] = {**KINDS, "bce_logits": partial(bce, logits=True)}
+SOURCES: dict[str, Callable] = {**{kind: getattr(costs, kind) for kind in KINDS}, "bce_logits": partial(costs.bce, logits=True)}
 OF_LABELS = ("gather", "nll")
 NORMALIZE = (None, "N", "M", "N+M", "path")
 
@@ -136,7 +139,7 @@ class AlignmentLoss(torch.nn.Module):
 
     def _aligned(self, x, y, lengths, params):
         """The result, and the cost and the lengths that it is of."""
-        cost, lengths = local_cost(self.cost, x, y, lengths)
+        cost, lengths = local_cost(self.cost, x, y, lengths, whole=self.normalize == "path")
         if params is None or isinstance(params, Mapping):
             params = {name: v() if isinstance(v, GammaSchedule) else v for name, v in (params or {}).items()}
             if self.gamma is not None:
@@ -151,8 +154,8 @@ class AlignmentLoss(torch.nn.Module):
 # --- the parts, which other losses share ------------------------------------------------------------
 
 
-def local_cost(cost, x, y, lengths):
-    """The cost that a solver takes, and the lengths along both of its axes."""
+def local_cost(cost, x, y, lengths, whole: bool):
+    """The cost that a solver takes, a tensor if it is wanted as a whole, and the lengths along both of its axes."""
     if cost is None or cost == "cost":
         if y is not None:
             raise TypeError("the cost is given as it is (cost=None), and y stands beside it; name the cost that x and y have")
@@ -165,8 +168,11 @@ def local_cost(cost, x, y, lengths):
         raise ValueError(f"lengths is a pair, along x and along y: lengths=(n, m); found {lengths!r}")
     n, m = (_lengths(name, own, length) for name, own, length in zip("xy", (own_x, own_y), given))
     labels = y.ndim == 1 or (is_whole(y) and y.ndim == 2 and x.ndim == 3 and (callable(cost) or cost in OF_LABELS))
-    function = COSTS[cost] if isinstance(cost, str) else cost
-    made = function(without_padding(x, n), without_padding(y, m, labels))
+    if isinstance(cost, str) and not whole:
+        made = SOURCES[cost](x, y)
+    else:
+        function = COSTS[cost] if isinstance(cost, str) else cost
+        made = function(without_padding(x, n), without_padding(y, m, labels))
     if callable(cost) and isinstance(made, torch.Tensor):
         _check_own(made, x, y, labels)
     if n is None and m is None:
@@ -208,7 +214,7 @@ def _divisor(result, cost, lengths, normalize):
         weight = sum(plane.sum((-2, -1)) for plane in planes)
         return torch.where(weight == 0.0, 1.0, weight)  # no path, or nothing paid
     main = cost[main_plane(result._core.solver.recurrence)] if isinstance(cost, Mapping) else cost
-    n, m = main.shape[-2:] if isinstance(main, torch.Tensor) else TensorSource("cost", main).shape[-2:]
+    n, m = main.shape[-2:] if isinstance(main, torch.Tensor) else TensorSource.of("cost", main).shape[-2:]
     n, m = (torch.as_tensor(length) for length in ((n, m) if lengths is None else lengths))
     return {"N": n, "M": m, "N+M": n + m}[normalize].clamp(min=1)
 

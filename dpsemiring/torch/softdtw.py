@@ -74,7 +74,7 @@ def soft_dtw(
     """
     check_reduction("soft_dtw", reduction)
     check_normalize("soft_dtw", normalize)
-    found, cost, lengths = _aligned("soft_dtw", SOFT, x, y, gamma, cost, lengths, topology, params)
+    found, cost, lengths = _aligned("soft_dtw", SOFT, x, y, gamma, cost, lengths, topology, params, normalize == "path")
     return finished(found, cost, lengths, normalize, zero_infinity, reduction)
 
 
@@ -146,7 +146,7 @@ def mean_cost(x, y, *, cost="sqeuclidean", lengths=None, topology=None, params=N
         raise ValueError(
             "mean_cost: weighs all paths alike by their costs alone; a topology of one plane, without penalties, is expected"
         )
-    made, lengths = local_cost(checked_cost("mean_cost", cost), x, y, lengths)
+    made, lengths = local_cost(checked_cost("mean_cost", cost), x, y, lengths, whole=True)
     values = next(iter(made.values())) if isinstance(made, dict) else made
     free = torch.where(values.isinf(), values, 0.0 * values.nan_to_num()).detach()
     found = solver_of(SOFT, _given, topology)(free, lengths, {**(params or {}), "gamma": gamma_value(1.0)})
@@ -248,8 +248,8 @@ def _given(topology: Topology | None) -> Topology:
     return topology or dtw()
 
 
-def _aligned(what, minimum, x, y, gamma, cost, lengths, topology, params):
-    made, lengths = local_cost(checked_cost(what, cost), x, y, lengths)
+def _aligned(what, minimum, x, y, gamma, cost, lengths, topology, params, whole=False):
+    made, lengths = local_cost(checked_cost(what, cost), x, y, lengths, whole)
     params = {**(params or {}), "gamma": gamma_value(gamma)}
     return solver_of(minimum, _given, topology)(made, lengths, params), made, lengths
 

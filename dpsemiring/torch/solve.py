@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,7 +15,9 @@ from dpsemiring.declare.costs import Source
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
 from dpsemiring.torch import ops
 from dpsemiring.torch.autograd import Gradient, Total
+from dpsemiring.torch.checks import check_place, real_tensor
 from dpsemiring.torch.core import Core, Memory
+from dpsemiring.torch.fused import Fused, TotalOfSources, costs, kind_of_all, may_fuse
 from dpsemiring.torch.sources import TensorSource
 
 _cores: WeakKeyDictionary[Solver, Core] = WeakKeyDictionary()
@@ -34,22 +37,19 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
     """What ``solver(cost, lengths, params)`` gives for tensors; see `Solver.__call__`."""
     recurrence, core = solver.recurrence, core_of(solver)
     planes, as_dict = planes_by_name(recurrence, cost)
-    planes = {name: TensorSource(name, p) if isinstance(p, Source) else _real(f"plane {name!r}", p) for name, p in planes.items()}
+    planes = {
+        name: TensorSource.of(name, p) if isinstance(p, Source) else real_tensor(f"plane {name!r}", p)
+        for name, p in planes.items()
+    }
     for name, plane in planes.items():
         if len(plane.shape) not in (2, 3):
             raise ValueError(f"plane {name!r} has the shape {tuple(plane.shape)}; (N, M) or (B, N, M) is expected")
     batched, shapes = plane_shapes({name: tuple(p.shape) for name, p in planes.items()}, recurrence)
     shape = shapes[main_plane(recurrence)]
     given = params_by_name(solver.params, params, shape, recurrence.extra)
-    tensors = _lengths(lengths, shape[0])
-    for name, source in planes.items():
-        if isinstance(source, TensorSource):
-            n_len, m_len = (t if t is None else t + a - b for t, a, b in zip(tensors, shapes[name][1:], shape[1:]))
-            planes[name] = _real(f"plane {name!r}", source.make(n_len, m_len, recurrence.semiring.forbid))
-    kind = planes[main_plane(recurrence)].dtype
-    for plane in planes.values():
-        kind = torch.promote_types(kind, plane.dtype)
-    tensors += [planes[name].to(kind).reshape(shapes[name]) for name in core.planes]
+    lengths = _lengths(lengths, shape[0])
+    kind = kind_of_all(planes.values())
+    numbers, whole_numbers = [], []
     values = {name: _number(name, value) for name, value in given.items()}
     for name in core.reals + core.others:
         value, param = values[name], solver.params[name]
@@ -58,9 +58,14 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
         value = value.reshape(lead)
         if name in core.reals:
             value = value.to(torch.promote_types(value.dtype, torch.float32)) if value.is_floating_point() else value.to(kind)
-            value = value.expand(shape[0], *lead[1:])
-        tensors.append(value if name in core.reals else value.detach())
-    return TensorResult(core, tensors, batched, as_dict, {name: tuple(v.shape) for name, v in values.items()})
+            numbers.append(value.expand(shape[0], *lead[1:]))
+        else:
+            whole_numbers.append(value.detach())
+    rest = batched, as_dict, {name: tuple(v.shape) for name, v in values.items()}
+    if may_fuse(core, planes, shape, numbers):
+        fused = Fused(core, planes)
+        return FusedResult(fused, fused.tensors(lengths, shape[0], numbers, whole_numbers), *rest)
+    return TensorResult(core, [*lengths, *costs(core, planes, lengths), *numbers, *whole_numbers], *rest)
 
 
 LOST = "torch takes this derivative for 0, without a word"
@@ -73,25 +78,6 @@ def _forward_modes() -> int:
     return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack)
 
 
-def _real(what, value) -> torch.Tensor:
-    """A tensor of float32 or float64, as `run.arrays.real_array` has it."""
-    if not isinstance(value, torch.Tensor):
-        raise TypeError(f"{what} is a {type(value).__name__} and other values of the call are torch tensors; use one library")
-    _check_place(what, value)
-    if value.is_complex() or value.is_quantized:
-        raise TypeError(f"{what} has the dtype {value.dtype}; real numbers are expected")
-    if not value.is_floating_point():
-        return value.to(torch.float64)
-    return value if value.dtype in (torch.float32, torch.float64) else value.to(torch.float32)
-
-
-def _check_place(what, value):
-    if value.device.type != "cpu" or value.layout != torch.strided:
-        found = f"on the device {value.device}" if value.device.type != "cpu" else f"of the layout {value.layout}"
-        mend = ".cpu()" if value.device.type != "cpu" else ".to_dense()"
-        raise TypeError(f"{what} is {found}; this version computes with dense tensors on the CPU: pass tensor{mend}")
-
-
 def _number(name, value) -> torch.Tensor:
     """A Param's value as a tensor."""
     what = f"params[{name!r}]"
@@ -100,7 +86,7 @@ def _number(name, value) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         made = torch.as_tensor(value)  # plain numbers come in torch's default kind, and would be rounded to it
         return torch.as_tensor(value, dtype=torch.float64) if made.is_floating_point() else made
-    _check_place(what, value)
+    check_place(what, value)
     if value.is_complex():
         raise TypeError(f"{what} has the dtype {value.dtype}; real numbers are expected")
     return value
@@ -143,18 +129,20 @@ class TensorResult:
     def __init__(self, core: Core, tensors, batched: bool, as_dict: bool, shapes):
         self._core, self._tensors, self._batched, self._as_dict, self._shapes = core, tensors, batched, as_dict, shapes
         self._memory = Memory()
+        self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, self._totals())}
+
+    def _totals(self):
+        core = self._core
         if torch.compiler.is_compiling():
             if _forward_modes():
                 raise NotImplementedError(f"forward mode inside torch.compile: {LOST}; take the derivative outside of the graph")
             total, *rest = ops.total(core.number, *self._apart())
-            found = [total if core.differentiable else total.detach(), *(o.detach() for o in rest)]
-        else:
-            if torch._C._are_functorch_transforms_active() and _forward_modes() > 1:
-                raise NotImplementedError(
-                    f"forward mode over forward mode: {LOST}; use torch.func.hessian (forward over reverse), or jacrev twice"
-                )
-            found = Total.apply(core, self._memory, *tensors)
-        self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, found)}
+            return [total if core.differentiable else total.detach(), *(o.detach() for o in rest)]
+        if torch._C._are_functorch_transforms_active() and _forward_modes() > 1:
+            raise NotImplementedError(
+                f"forward mode over forward mode: {LOST}; use torch.func.hessian (forward over reverse), or jacrev twice"
+            )
+        return Total.apply(core, self._memory, *self._tensors)
 
     @property
     def total(self) -> torch.Tensor:
@@ -263,3 +251,24 @@ class TensorResult:
 
     def _listed(self, items):
         return items if self._batched else items[0]
+
+
+class FusedResult(TensorResult):
+    """A result whose total and whose first derivatives by the tensors of its sources are made without any cost.
+
+    All else that torch may differentiate is read from the result on costs, which is made when it is asked for.
+    """
+
+    def _totals(self):
+        return TotalOfSources.apply(self._core, self._memory, *self._tensors)
+
+    @cached_property
+    def _whole(self):
+        return TensorResult(self._core.core, self._core.whole(self._tensors), self._batched, self._as_dict, self._shapes)
+
+    @property
+    def marginals(self):
+        return self._whole.marginals
+
+    def grad(self, name: str):
+        return self._whole.grad(name)

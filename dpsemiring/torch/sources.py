@@ -1,55 +1,111 @@
-"""`dp.costs` over tensors: a source at a call as a tensor made of torch operations."""
+"""`dp.costs` over tensors: a source at a call, as a tensor made of torch operations or as a source of NumPy's arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from dpsemiring.declare.costs import Atom, Source
-from dpsemiring.torch.checks import common_batch, holds, is_whole
+from dpsemiring.torch.checks import common_batch, holds, is_whole, kind_of
 from dpsemiring.torch.costs import KINDS, gather
 from dpsemiring.torch.sequences import without_padding
 
 
-class TensorSource:
-    """A source with the tensors of one call; `shape` is that of the cost, (N, M) or (B, N, M)."""
+class Part(NamedTuple):
+    """An atom of a source, its scale, and the tensors that it is of."""
 
-    def __init__(self, plane: str, source: Source):
-        self.plane = plane
-        self.parts = [(scale, atom, *_inputs(f"plane {plane!r}: {atom.kind}", atom)) for scale, atom in source.parts]
-        sizes = {((x if rows is None else rows[..., None]).shape[-2], y.shape[axis]) for _, _, x, rows, y, axis in self.parts}
+    scale: float
+    atom: Atom
+    tensors: tuple[torch.Tensor, ...]  # as `atom.inputs` has them, and then the rows, if any
+    labels: bool  # whether the second is labels
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """How many each tensor has without a batch axis."""
+        return (2, 1 if self.labels else 2, 1)[: len(self.tensors)]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """N, M."""
+        x, y, *rows = self.tensors
+        return (rows[0].shape[-1] if rows else x.shape[-2]), y.shape[-1 if self.labels else -2]
+
+
+class TensorSource:
+    """A source with the tensors of one call; `shape` is that of the cost, (N, M) or (B, N, M), and `kind` its numbers'."""
+
+    def __init__(self, plane: str, parts: Sequence[Part]):
+        self.plane, self.parts = plane, parts
+        sizes = {part.size for part in parts}
         if len(sizes) > 1:
             raise ValueError(f"plane {plane!r} adds sources of different shapes: {', '.join(map(str, sorted(sizes)))}")
-        arrays = [pair for _, _, x, rows, y, axis in self.parts for pair in ((x, 2), (rows, 1), (y, -axis))]
-        leads = {a.shape[0] for a, axes in arrays if a is not None and a.ndim > axes}
+        leads = {a.shape[0] for part in parts for a, axes in zip(part.tensors, part.axes) if a.ndim > axes}
         if len(leads - {1}) > 1:
             found = " and ".join(map(str, sorted(leads)))
             raise ValueError(f"plane {plane!r}: its arrays have the batch sizes {found}; one size, or 1, is expected")
         self.shape = (*([max(leads - {1}, default=1)] if leads else []), *sizes.pop())
 
-    def make(self, n_len, m_len, forbid: float) -> torch.Tensor:
-        """The cost; what lies beyond the lengths, (B,) or None, reaches neither value nor gradient."""
-        with _naming(self.plane):
-            return sum(self._made(*part, n_len, m_len, forbid) for part in self.parts).expand(self.shape)
+    @classmethod
+    def of(cls, plane: str, source: Source) -> TensorSource:
+        """What a caller passed, checked."""
+        return cls(plane, [_part(f"plane {plane!r}: {atom.kind}", scale, atom) for scale, atom in source.parts])
 
-    def _made(self, scale, atom, x, rows, y, axis, n_len, m_len, forbid):
+    @property
+    def kind(self) -> torch.dtype:
+        kinds = [kind_of(*part.tensors[: 1 if part.labels else 2]) for part in self.parts]
+        return torch.float64 if torch.float64 in kinds else torch.float32
+
+    def tensors(self) -> Iterator[tuple[torch.Tensor, bool]]:
+        """Those of every part, each with a batch axis, and whether it is labels."""
+        for part in self.parts:
+            for place, (tensor, axes) in enumerate(zip(part.tensors, part.axes)):
+                yield (tensor if tensor.ndim > axes else tensor[None]), place == 2 or (place == 1 and part.labels)
+
+    def over(self, tensors: Iterable[torch.Tensor]) -> TensorSource:
+        """The same source of other tensors, in the order of `tensors`."""
+        rest = iter(tensors)
+        return TensorSource(self.plane, [part._replace(tensors=tuple(islice(rest, len(part.tensors)))) for part in self.parts])
+
+    def plain(self, arrays: Iterable[tuple[str, np.ndarray]]) -> Source:
+        """The same of named NumPy arrays, in the order of `tensors`."""
+        rest, out = iter(arrays), []
+        for part in self.parts:
+            names, values = zip(*islice(rest, len(part.tensors)))
+            inputs = dict(zip(part.atom.inputs, values))
+            rows = values[2] if len(values) > 2 else None
+            out.append((part.scale, replace(part.atom, inputs=inputs, names=names[:2], rows=rows)))
+        return Source(tuple(out))
+
+    def make(self, lengths, size, forbid: float) -> torch.Tensor:
+        """The cost; what lies beyond the lengths, (B,) or None, reaches neither value nor gradient.
+
+        Lengths are those of the main plane, whose extents are `size`.
+        """
+        n_len, m_len = (t if t is None else t + own - main for t, own, main in zip(lengths, self.shape[-2:], size))
+        with _naming(self.plane):
+            return sum(self._made(part, n_len, m_len, forbid) for part in self.parts).expand(self.shape)
+
+    def _made(self, part, n_len, m_len, forbid):
         if len(self.shape) == 2:
             n_len, m_len = (None if length is None else length[0] for length in (n_len, m_len))
-        y = without_padding(y, m_len, labels=axis == -1)
-        if rows is None:
-            value = KINDS[atom.kind](without_padding(x, n_len), y, **atom.options)
-        else:
-            value = gather(_rows_of(atom.kind, x, without_padding(rows, n_len, labels=True)), y)
-        if scale:
-            return scale * value
+        x, y, *rows = part.tensors
+        y = without_padding(y, m_len, part.labels)
+        if rows:
+            value = gather(_rows_of(part.atom.kind, x, without_padding(rows[0], n_len, labels=True)), y)
+        else:  # an entry reaches its own cost alone
+            value = KINDS[part.atom.kind](x if part.labels else without_padding(x, n_len), y, **part.atom.options)
+        if part.scale:
+            return part.scale * value
         return torch.where(value.isinf(), forbid, 0.0 * torch.where(value.isinf(), 0.0, value))
 
 
-def _inputs(what, atom: Atom) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, int]:
-    """An atom's first tensor, the labels of its rows or None, its second, and which axis of that is that of the columns."""
+def _part(what, scale, atom: Atom) -> Part:
     if atom.own is not None:
         raise TypeError(
             f"{what}: a cost of your own is made of NumPy arrays, and values of the call are torch tensors; compute the cost "
@@ -62,15 +118,15 @@ def _inputs(what, atom: Atom) -> tuple[torch.Tensor, torch.Tensor | None, torch.
                 f"{what}: {name} is a NumPy array and other values of the call are torch tensors; use one library: "
                 "torch.as_tensor(array)"
             )
-    x, y, *more = (value if isinstance(value, torch.Tensor) else torch.as_tensor(value) for _, value in values)
-    rows = more[0] if more else None
-    labels = atom.kind in ("gather", "lookup") or (atom.kind == "nll" and is_whole(y))
-    if rows is not None and (not is_whole(rows) or rows.ndim not in (1, 2)):
-        raise TypeError(f"{what}: rows are whole numbers (N,) or (B, N), found {rows.dtype} of the shape {tuple(rows.shape)}")
-    for (name, _), value, least in zip(values, (x, y), (2, 1 if labels else 2)):
+    tensors = tuple(value if isinstance(value, torch.Tensor) else torch.as_tensor(value) for _, value in values)
+    labels = atom.kind in ("gather", "lookup") or (atom.kind == "nll" and is_whole(tensors[1]))
+    for rows in tensors[2:]:
+        if not is_whole(rows) or rows.ndim not in (1, 2):
+            raise TypeError(f"{what}: rows are whole numbers (N,) or (B, N), found {rows.dtype} of the shape {tuple(rows.shape)}")
+    for (name, _), value, least in zip(values, tensors, (2, 1 if labels else 2)):
         if value.ndim < least:
             raise ValueError(f"{what}: {name} has the shape {tuple(value.shape)}; {least} or {least + 1} axes are expected")
-    return x, rows, y, -1 if labels else -2
+    return Part(scale, atom, tensors, labels)
 
 
 def _rows_of(what, table, rows):
