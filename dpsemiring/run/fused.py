@@ -137,7 +137,7 @@ def fuse(source: BoundSource, n_len, m_len, forbid: float, real, ranges=None) ->
     with np.errstate(all="ignore"):
         for atom in source.atoms:
             term = (_Entries if atom.takes_labels else _Frames)(atom, np.dtype(real))
-            for b, (n, m) in enumerate(zip(n_len, m_len)):
+            for b, (n, m) in () if atom.surely_legal() else enumerate(zip(n_len, m_len)):
                 atom.check(b, *atom.cut(b, n, m))
             term.prepare(n_len, m_len)
             if not term.shows(reads, forbid, nan, room):
@@ -247,6 +247,7 @@ class _Entries:
         self.atom, self.real = atom.atom, real
         self.bound, self.kind = atom, "entries"
         self.scale = atom.scale * atom.kind.factor
+        self.most: float | None = None  # the greatest finite size of an entry, once it is known
 
     def prepare(self, n_len, m_len) -> None:
         """Lay the table and the indices out; what lies beyond the lengths reads the entry 0."""
@@ -261,7 +262,9 @@ class _Entries:
     def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
         """Whether the entries that are read show for certain what the cost would; marks the items with a NaN."""
         table = self.moving[0]
-        if table.size and abs(self.scale) * _largest(table, nan=np.inf) < room:
+        most = _largest(table, nan=np.inf)
+        if table.size and abs(self.scale) * most < room:
+            self.most = most
             return True
         for b in range(len(nan)):
             rows, columns = (
@@ -281,8 +284,10 @@ class _Entries:
         return (np.zeros_like(self.moving[0]),)
 
     def largest(self) -> float:
-        table = self.moving[0]
-        return abs(self.scale) * float(np.max(np.abs(table), initial=0.0, where=np.isfinite(table)))
+        if self.most is None:
+            table = self.moving[0]
+            self.most = float(np.max(np.abs(table), initial=0.0, where=np.isfinite(table)))
+        return abs(self.scale) * self.most
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to the table; NaN to the entries of items that are lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
@@ -18,8 +19,7 @@ from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane
 from dpsemiring.run.sources import BoundSource
 from dpsemiring.run.windows import Rows, read_ranges, row_ranges
 
-# smaller costs are made as a whole: that takes no longer, and less to compile
-WORTH_FUSING = 1 << 14
+WORTH_FUSING = 1 << 14  # cells of a batch: smaller costs are made as a whole, which takes no longer and less to compile
 
 
 @dataclass(eq=False)
@@ -119,7 +119,7 @@ def bind(
         lattice = [length + more for length, more in zip((n_len, m_len), recurrence.extra)]
         problem.window = row_ranges(recurrence.window, *lattice, shape[1] + recurrence.extra[0], given)
     problem.reading = Reading(recurrence, excess)
-    if fuses and shape[1] * shape[2] >= WORTH_FUSING and not recurrence.ends_read:
+    if fuses and worth_fusing(recurrence, shape):
         problem.fused = problem.reading.fuse(problem, real)
     for name in bound:
         if name not in problem.fused:
@@ -134,6 +134,11 @@ def bind(
     _survey(recurrence, problem, set(problem.planes) - set(problem.fused) - set(problem.unseen), survey)
     _survey_params(recurrence, problem)
     return problem
+
+
+def worth_fusing(recurrence: Recurrence, shape: tuple[int, int, int]) -> bool:
+    """Whether an engine that can do without the whole costs of sources does so, for a main plane of that shape."""
+    return math.prod(shape) >= WORTH_FUSING and not recurrence.ends_read
 
 
 def settle(problem: Problem, survey) -> None:

@@ -102,6 +102,13 @@ class BoundAtom:
         x, y = self.cut(b, n, m)
         return (x, y) if self.takes_labels else (x.astype(np.float64), y.astype(np.float64))
 
+    def surely_legal(self) -> bool:
+        """Whether `check` refuses no item, padding included, where that is seen at a glance."""
+        if not self.takes_labels:
+            return not any(self.kind.limits(**self.atom.options))
+        pairs = ((self.rows, self.arrays[0].shape[1]), (self.arrays[1], self.arrays[0].shape[2]))
+        return all(a is None or not a.size or (a.min() >= 0 and a.max() < count) for a, count in pairs)
+
     def check(self, b: int, x: np.ndarray, y: np.ndarray) -> None:
         """Refuse numbers that an input must not hold."""
         if self.takes_labels:

@@ -69,7 +69,8 @@ def total_backward(ctx, flow, again):
     else:  # what most ask for: a gradient that is not differentiated again
         found = ctx.core.gradient(ctx.memory, wanted, alive(tensors))
         ctx.memory = Memory()  # the run is not kept for as long as the loss is
-    return None, None, *_at(ctx, wanted, [by_item(flow, f, total) for f in found])
+    own = again is None and not ctx.core.shares
+    return None, None, *_at(ctx, wanted, [by_item(flow, f, total, own) for f in found])
 
 
 class Gradient(Function):

@@ -7,6 +7,7 @@ can fold its own axis into it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,10 +36,16 @@ class Memory:
         return self.result is not None and self.places == tuple(map(_place, tensors))
 
 
-def by_item(flow, array, total):
-    """``flow * array``: one flow for each item of an array (B, ...). An item without a path has no derivative, whatever flows."""
-    flow = torch.where(total.isinf(), 0.0, flow)
-    return array * flow.reshape(-1, *[1] * (array.ndim - 1))
+def by_item(flow, array, total, own=False):
+    """``flow * array``: one flow for each item of an array (B, ...), in its place if it is nobody else's.
+
+    An item without a path has no derivative, whatever flows.
+    """
+    flow = torch.where(total.isinf(), 0.0, flow).reshape(-1, *[1] * (array.ndim - 1))
+    if own:
+        with suppress(RuntimeError):  # vmap's refusal: several flows at once need more room
+            return array.mul_(flow)
+    return array * flow
 
 
 def given(numbers, flows) -> tuple[list, list]:
@@ -68,6 +75,7 @@ class Core:
     reals: tuple[str, ...]  # differentiable parameters
     others: tuple[str, ...]
     inputs: tuple[str, ...] = field(init=False)  # all that is differentiable
+    shares = True  # gradients with a result that may be read
     number: int = 0  # by which `ops` know it: an attribute, since a graph that is traced can read one and not make it
 
     def __post_init__(self):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch.autograd.forward_ad import unpack_dual
 
-from dpsemiring.run import inputs
+from dpsemiring.run.inputs import worth_fusing
 from dpsemiring.run.shapes import main_plane
 from dpsemiring.torch.autograd import Function, Total, total_backward
 from dpsemiring.torch.checks import check_place, real_tensor
@@ -46,10 +46,9 @@ def costs(core: Core, planes: Planes, lengths) -> list[torch.Tensor]:
 
 def may_fuse(core: Core, planes: Planes, shape, numbers) -> bool:
     """Whether a call comes out the same without its costs: these pay, and no transform of torch is at work."""
-    solver = core.solver
-    if torch.compiler.is_compiling() or not solver.engine.fuses or solver.recurrence.ends_read:
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    if shape[1] * shape[2] < inputs.WORTH_FUSING or torch._C._are_functorch_transforms_active():
+    if not core.solver.engine.fuses or not worth_fusing(core.solver.recurrence, shape):
         return False
     tensors = list(numbers)
     for plane in planes.values():
@@ -61,6 +60,8 @@ def may_fuse(core: Core, planes: Planes, shape, numbers) -> bool:
 
 class Fused(Core):
     """A core whose inputs are, in place of planes, the tensors that its sources are made of; `core` is that of the planes."""
+
+    shares = False
 
     def __init__(self, core: Core, sources: Mapping[str, TensorSource]):
         self.solver, self.core, self.sources = core.solver, core, sources
