@@ -122,19 +122,19 @@ def clean_labels(batch: Batch, blank: int | None) -> Batch:
     labels, classes = batch.targets, batch.log_probs.shape[-1]
     if not is_whole(labels):
         raise TypeError(f"targets are whole numbers, found {labels.dtype}")
-    labels = labels.long()
+    labels, inside = labels.long(), batch.inside
     if blank is not None and not 0 <= blank < classes:
         raise ValueError(f"blank is {blank}; log_probs have the classes 0 to {classes - 1}")
     bad = (labels < 0) | (labels >= classes)
     if blank is not None:
         bad = bad | (labels == blank)
-    bad = bad & batch.inside
+    bad = bad & inside
     if holds(bad):
         item, place = bad.nonzero()[0].tolist()
         label = int(labels[item, place])
         fault = "is the blank" if label == blank else f"is outside 0 .. {classes - 1}"
         raise ValueError(f"targets: label {label} of item {item} at place {place} {fault}")
-    return batch._replace(targets=torch.where(batch.inside, labels, 0 if blank is None else blank))
+    return batch._replace(targets=torch.where(inside, labels, 0 if blank is None else blank))
 
 
 # --- the extended target --------------------------------------------------------------------------------------------------
