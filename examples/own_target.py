@@ -29,7 +29,7 @@ def python_text(recurrence) -> str:
     kernel = Kernel(make_plan(recurrence, "float64"))
     cell = kernel.plan.forward(starts=True)
 
-    def constant(node: Node) -> str:
+    def constant(node: Node, shared: bool) -> str:
         return literal(node, "np.inf", "np.nan")
 
     code = Code(cell.roots, kernel.leaf, lambda leaf: False, constant)

@@ -95,7 +95,7 @@ def test_swapped_axes(monkeypatch):
 def test_a_border_that_is_not_handed_on(emitted):
     """A strip that forgets the one before: seen only on lattices higher than a strip."""
     emitted("forward", "if n0 + rows < length:", "if n0 + rows < 0:")
-    cost = np.random.default_rng(0).random((40, 20))
+    cost = np.random.default_rng(0).random((80, 20))
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(
             dp.compile(T, semiring())(cost, params={"h": 1.0}).total,
