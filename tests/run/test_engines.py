@@ -343,3 +343,18 @@ def test_keeping_less_changes_nothing(name):
 def test_memory_is_a_number_of_bytes():
     with pytest.raises(ValueError, match="memory is a number of bytes, found '1 GB'"):
         dp.compile(dp.topologies.dtw(), dp.Tropical, memory="1 GB")
+
+
+def test_what_is_kept_between_calls_goes_by_their_lengths():
+    """Ends and tilings are kept: calls of other shapes and lengths between two alike change neither."""
+    topology, rng = dp.topologies.subsequence_dtw(0), np.random.default_rng(5)
+    solver = dp.compile(topology, dp.Softmin(0.5))
+    calls = [
+        (rng.random((2, n, m)), ([n, n - a], [m, m - b]))
+        for n, m, a, b in ((9, 7, 2, 3), (9, 7, 3, 2), (7, 9, 0, 1), (40, 7, 5, 0))
+    ]
+    found = [(r.total, r.marginals) for r in (solver(*call) for call in calls * 2)]
+    for (total, marginals), call in zip(found, calls * 2):
+        fresh = dp.compile(topology, dp.Softmin(0.5))(*call)
+        np.testing.assert_array_equal(total, fresh.total)
+        np.testing.assert_array_equal(marginals, fresh.marginals)
