@@ -67,6 +67,9 @@ def ctc_loss(
     item without frames has the loss 0 if its target is empty, else +inf. The mean over an empty batch is NaN, as in
     torch every mean of nothing.
 
+    No cost for each frame and label is made, neither here nor in the backward pass: memory is linear in T + S, beside
+    one copy of `log_probs` and its gradient. (Second derivatives, transforms and small problems make it.)
+
     The labels are not checked within ``torch.compile``, where one beyond the classes is an error of the gathering.
 
     Source: Graves et al., ICML 2006.
