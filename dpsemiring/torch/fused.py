@@ -32,14 +32,15 @@ def kind_of_all(planes: Iterable[torch.Tensor | TensorSource]) -> torch.dtype:
 
 
 def costs(core: Core, planes: Planes, lengths) -> list[torch.Tensor]:
-    """Every plane as a tensor (B, N + i, M + j), all of one kind."""
+    """Every plane as a tensor (B, N + i, M + j), all of one kind; views, since of a leaf torch does not tell whether a
+    backward pass will reach it."""
     recurrence, made = core.solver.recurrence, []
     size = planes[main_plane(recurrence)].shape[-2:]
     for name in core.planes:
         plane = planes[name]
         if isinstance(plane, TensorSource):
             plane = real_tensor(f"plane {name!r}", plane.make(lengths, size, recurrence.semiring.forbid))
-        made.append(plane if plane.ndim == 3 else plane[None])
+        made.append(plane.reshape(plane.shape if plane.ndim == 3 else (1, *plane.shape)))
     kind = kind_of_all(made)
     return [plane.to(kind) for plane in made]
 
