@@ -36,7 +36,7 @@ def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu", memo
     memory : int, optional
         Bytes that a call may keep between its passes beside costs and gradients. Less takes longer: what is not kept is
         computed once more, never oftener. By default an eighth of the arrays that hold costs (for each row that the longest
-        step goes, and each state), and at least 64 MiB; where even that is too little for a lattice of N x M cells, some
+        step goes, and each state), and at least 256 MiB; where even that is too little for a lattice of N x M cells, some
         ``16 M sqrt(N / 64)`` numbers are kept.
 
     Raises

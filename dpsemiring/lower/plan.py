@@ -125,6 +125,6 @@ class Plan:
         )
 
 
-def make_plan(recurrence: Recurrence, real: str, height: int = HEIGHT, fused: tuple = ()) -> Plan:
-    """The plan for a recurrence in float32 or float64, in strips of that many rows."""
-    return Plan(recurrence, schedule(recurrence, height), real, fused)
+def make_plan(recurrence: Recurrence, real: str, height: int = HEIGHT, fused: tuple = (), wide: bool = False) -> Plan:
+    """The plan for a recurrence in float32 or float64, in strips of that many rows; `wide` as in `schedule`."""
+    return Plan(recurrence, schedule(recurrence, height, wide), real, fused)

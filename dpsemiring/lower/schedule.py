@@ -54,10 +54,11 @@ class Schedule:
         return f"skewed strips of {self.height} rows: lane l at time t is row l, column t - l"
 
 
-def schedule(recurrence: Recurrence, height: int = HEIGHT) -> Schedule:
-    """The schedule for a recurrence: rows where it is time-synchronous, skewed strips otherwise."""
+def schedule(recurrence: Recurrence, height: int = HEIGHT, wide: bool = False) -> Schedule:
+    """The schedule for a recurrence: rows where it is time-synchronous, skewed strips otherwise and, since a strip of rows
+    is as wide as the lattice, where that is `wide`."""
     moves = [(a.dn, a.dm) for a in recurrence.steps if (a.dn, a.dm) != (0, 0)]
-    kind = "rows" if moves and all(dn >= 1 for dn, _ in moves) else "skewed"
+    kind = "rows" if moves and all(dn >= 1 for dn, _ in moves) and not wide else "skewed"
     halo, margin = recurrence.reach
     while height < halo:
         height *= 2

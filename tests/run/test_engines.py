@@ -358,3 +358,23 @@ def test_what_is_kept_between_calls_goes_by_their_lengths():
         fresh = dp.compile(topology, dp.Softmin(0.5))(*call)
         np.testing.assert_array_equal(total, fresh.total)
         np.testing.assert_array_equal(marginals, fresh.marginals)
+
+
+def test_wide_time_synchronous_lattices_are_swept_in_skewed_tiles(monkeypatch):
+    rng = np.random.default_rng(11)
+    labels = np.where(np.arange(301) % 2, rng.integers(1, 5, (2, 301)), 0)
+    cost, lengths = rng.random((2, 400, 301)), ([400, 330], [301, 201])
+    for semiring in (dp.Softmin(0.5), dp.Tropical):
+        found = []
+        for wide in (1024, 100):
+            monkeypatch.setattr("dpsemiring.run.cpu.engine.WIDE", wide)
+            solver = dp.compile(dp.topologies.ctc(), semiring)
+            result = solver(cost, lengths, {"labels": labels})
+            found.append((result._run.kept.tiling.plan.schedule.kind, result))
+        (rows, one), (skewed, other) = found
+        assert (rows, skewed) == ("rows", "skewed")
+        np.testing.assert_allclose(one.total, other.total, rtol=1e-14)
+        np.testing.assert_allclose(one.marginals, other.marginals, atol=1e-12)
+        if semiring is dp.Tropical:
+            for x, y in zip(one.path, other.path):
+                np.testing.assert_array_equal(x, y)

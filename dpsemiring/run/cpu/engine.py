@@ -20,7 +20,7 @@ from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import extent, staging
 from dpsemiring.run.cpu.memory import unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
-from dpsemiring.run.cpu.tiling import HEIGHTS, Kept, Segment, Tiling, keep_limit, tile
+from dpsemiring.run.cpu.tiling import HEIGHTS, WIDE, Kept, Segment, Tiling, keep_limit, tile
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
@@ -63,12 +63,12 @@ class CpuEngine:
     def another(self, recurrence: Recurrence) -> CpuEngine:
         return CpuEngine(recurrence, self.memory)
 
-    def plan(self, real: np.dtype, rows: int, fused: tuple = ()) -> Plan:
-        """The plan for numbers of that kind and lattices of so many rows; `fused` as in `Plan`."""
+    def plan(self, real: np.dtype, rows: int, cols: int, fused: tuple = ()) -> Plan:
+        """The plan for numbers of that kind and lattices of so many rows and columns; `fused` as in `Plan`."""
         height = HEIGHTS[0] if rows <= HEIGHTS[0] else HEIGHTS[1]
-        key = real, height, fused
+        key = real, height, fused, cols > WIDE
         if key not in self._plans:
-            self._plans[key] = make_plan(self.recurrence, real.name, height, fused)
+            self._plans[key] = make_plan(self.recurrence, real.name, height, fused, cols > WIDE)
         return self._plans[key]
 
     def kernel(self, job: str, tiling: Tiling, wanted: Wanted | None = None) -> Callable:
@@ -106,7 +106,7 @@ class CpuEngine:
         r = self.recurrence
         rows = int(problem.n_len.max(initial=0)) + r.extra[0]
         fused = tuple((name, f.kinds) for name, f in problem.fused.items())
-        plan = self.plan(problem.real, rows, fused)
+        plan = self.plan(problem.real, rows, int(problem.m_len.max(initial=0)) + r.extra[1], fused)
         if problem.window is not None:
             return tile(plan, problem, rows)
         key = plan, rows, int(problem.m_len.max(initial=0))

@@ -14,12 +14,15 @@ from dpsemiring.run.windows import Rows, block_columns
 
 HEIGHTS = (32, 64)  # of skewed strips: for lattices of few rows, for others
 
+# columns beyond which a time-synchronous lattice is swept in skewed tiles, as its rows do not stay in cache
+WIDE = 1024
+
 # what the buffers of a tile may take: a good part of a second-level cache
 TILE_BYTES = 384 * 1024
 LEAST_SPAN, MOST_SPAN = 32, 256
 
 # what may be kept between passes whatever the size of the cost
-KEEP_BYTES = 64 * 1024 * 1024
+KEEP_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
