@@ -9,7 +9,7 @@ from dpsemiring.algebra.expr import Node, const, make
 from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.declare.param import Differs, Entry, Param, over_batch
 from dpsemiring.declare.topology import Topology
-from dpsemiring.lower.ir import Arc, End, Recurrence, Site, site_leaf
+from dpsemiring.lower.ir import Arc, End, Recurrence, Site, site_leaf, site_number
 
 
 def build(topology: Topology, semiring: Semiring) -> Recurrence:
@@ -94,7 +94,7 @@ class _Sites:
             )
         total = None if penalty == 0.0 else self.number(penalty)
         if total is not None and total.op == "var":
-            self.penalties[int(total.payload[4:])] = None
+            self.penalties[site_number(total)] = None
         for t in terms:
             cost = site_leaf(self.index(Site("cost", t.plane, at=t.at)))
             paid = self.product(self.number(t.weight), cost)

@@ -21,6 +21,7 @@ A site's `at` shifts the cell that is read; a cost outside its plane is the semi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from dpsemiring.algebra.expr import Node, postorder, show, var
 from dpsemiring.algebra.semiring import Semiring
@@ -107,11 +108,10 @@ class Recurrence:
         paid = {site.name for site in self.sites if site.role == "number"}
         return frozenset(paid | {v.name for v in self.semiring.params.values() if isinstance(v, Param)})
 
-    @property
+    @cached_property
     def ends_read(self) -> bool:
         """Whether a cost is paid at an end."""
-        read = {i for e in self.ends if e.weight for n in postorder(list(e.weight)) for i in _site_numbers(n)}
-        return any(self.sites[i].role == "cost" for i in read)
+        return any(self.sites[i].role == "cost" for e in self.ends if e.weight for _, i in sites_of(e.weight))
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -150,10 +150,6 @@ class Recurrence:
         return f"encode({text})"
 
 
-def _site_numbers(node: Node) -> list[int]:
-    return [int(node.payload[4:])] if node.op == "var" and node.payload.startswith("site") else []
-
-
 def site_name(i: int) -> str:
     return f"site{i}"
 
@@ -161,6 +157,16 @@ def site_name(i: int) -> str:
 def site_leaf(i: int) -> Node:
     """The leaf of an expression that stands for site i."""
     return var(site_name(i))
+
+
+def site_number(leaf: Node) -> int:
+    """Which site a leaf stands for."""
+    return int(leaf.payload.removeprefix("site"))
+
+
+def sites_of(weight: tuple[Node, ...]) -> list[tuple[Node, int]]:
+    """The leaves of a weight and the sites that they stand for."""
+    return [(leaf, site_number(leaf)) for leaf in postorder(list(weight)) if leaf.op == "var"]
 
 
 def _suffix(state):

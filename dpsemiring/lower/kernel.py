@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dpsemiring.algebra.expr import Node
 from dpsemiring.lower.cell import Cell, Flow
-from dpsemiring.lower.ir import Recurrence, Site
+from dpsemiring.lower.ir import Recurrence, Site, site_number
 from dpsemiring.lower.plan import Plan, Wanted
 
 
@@ -36,7 +36,7 @@ class Kernel:
         if name.startswith("p."):
             return parameter(self.plan, name[2:])
         if name.startswith("site"):
-            i = int(name[4:])
+            i = site_number(node)
             return f"x{i}" if i in self.plan.item_sites else f"w{i}"
         return name.replace("@", "_").replace(",", "_")
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower import cell as cells
 from dpsemiring.lower.cell import Cell, Flow, patterns
-from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.ir import Recurrence, site_number
 from dpsemiring.lower.rewrite import with_reciprocals
 from dpsemiring.lower.schedule import HEIGHT, Schedule, schedule
 
@@ -96,7 +96,7 @@ class Plan:
     def is_shared(self, leaf) -> bool:
         """Whether a leaf is one number for all cells of an item."""
         name = leaf.payload
-        return name.startswith("p.") or (name.startswith("site") and int(name[4:]) in self.item_sites)
+        return name.startswith("p.") or (name.startswith("site") and site_number(leaf) in self.item_sites)
 
     def flow_keys(self) -> tuple[tuple[Flow, int], ...]:
         """Every flow to an earlier cell that the adjoint can have."""

@@ -159,6 +159,7 @@ class _Frames:
         self.bound, self.kind = atom, atom.kind.form
         self.scale = atom.scale * atom.kind.factor
         self.prepared: list[list[Prepared]] = []
+        self.most = 0.0  # no sum over features is greater, in absolute value, once `shows` has looked
 
     def prepare(self, n_len, m_len) -> None:
         """Lay the prepared frames out."""
@@ -195,8 +196,8 @@ class _Frames:
     def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
         """Whether the frames show for certain what the cost would; marks the items with a NaN."""
         x, y = (_largest(a) for a in self.moving)
-        largest = self.moving[0].shape[2] * ((x + y) ** 2 if self.kind == "differences" else x * y)
-        if not max(1.0, abs(self.scale)) * largest < room:  # infinities too
+        self.most = self.moving[0].shape[2] * ((x + y) ** 2 if self.kind == "differences" else x * y)
+        if not max(1.0, abs(self.scale)) * self.most < room:  # infinities too
             return False
         if self.scale and not 1.0 / ORDINARY <= abs(self.scale) <= ORDINARY:
             return False
@@ -215,8 +216,7 @@ class _Frames:
         return np.zeros((len(x), x.shape[2], x.shape[1] - ROWS + 1), self.real), np.zeros_like(y)
 
     def largest(self) -> float:
-        x, y = (_largest(a) for a in self.moving)
-        return abs(self.scale) * self.moving[0].shape[2] * ((x + y) ** 2 if self.kind == "differences" else x * y)
+        return abs(self.scale) * self.most
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to an input, from what flows to its prepared frames; NaN in the items that are lost."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from dpsemiring.algebra.arrays import evaluate
 from dpsemiring.algebra.expr import Node, postorder, value_of
-from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.ir import Recurrence, site_number
 from dpsemiring.run.engine import Engine, path_bound
 from dpsemiring.run.inputs import Problem, read_columns
 
@@ -82,7 +82,7 @@ def _bound(order: list[Node], sizes: list[float]) -> float:
             x = float(value_of(n))
             value[id(n)] = abs(x) if math.isfinite(x) else 0.0
         elif n.op == "var":
-            value[id(n)] = sizes[int(n.payload[4:])]
+            value[id(n)] = sizes[site_number(n)]
         elif n.kind == "bool":
             value[id(n)] = 0.0
         else:

@@ -10,9 +10,9 @@ import numpy as np
 
 from dpsemiring.algebra.arrays import evaluate, sorts
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import INT, postorder, value_of, var
+from dpsemiring.algebra.expr import INT, value_of, var
 from dpsemiring.algebra.numbers import Numbers
-from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.ir import Recurrence, sites_of
 from dpsemiring.run.arrays import every, some
 from dpsemiring.run.graphs import ForTerms, graphs_of
 from dpsemiring.run.inputs import Problem
@@ -129,13 +129,10 @@ class Totaller:
         for which, end in enumerate(self.r.ends):
             if end.weight is not None:
                 here = (self.ends.which.T == which) & self.exist
-                leaves = {leaf: self._read(i) for leaf, i in self._sites_of(end.weight)}
+                leaves = {leaf: self._read(i) for leaf, i in sites_of(end.weight)}
                 w = [np.where(here, new, old) for new, old in zip(evaluate(end.weight, leaves), w)]
                 pays = pays | here
         return (w, pays) if some(pays) else ([], None)
-
-    def _sites_of(self, weight):
-        return [(n, int(n.payload[4:])) for n in postorder(weight) if n.op == "var"]
 
     def _read(self, i):
         """(E, B): site i at every end cell; the forbidden value outside its extents."""
@@ -222,7 +219,7 @@ class Totaller:
         for which, end in enumerate(self.r.ends):
             if end.weight is not None:
                 here = (self.ends.which.T == which) & self.live
-                for leaf, i in self._sites_of(end.weight):
+                for leaf, i in sites_of(end.weight):
                     self._site_flow(sites, i, end.weight, leaf, [np.where(here, g, 0.0) for g in to_w])
         if self.nan is not None or any(v.shape != shape for v in to_values):
             to_values = [np.where(self.problem.nan, np.nan, np.broadcast_to(v, shape)) for v in to_values]
@@ -274,7 +271,7 @@ class Totaller:
         (f,) = vjp(list(zip(weight, FLOWS)), [leaf])
         if f is None or self.r.sites[i].role == "mask":
             return
-        leaves = {other: self._read(j) for other, j in self._sites_of(weight)} | dict(zip(FLOWS, flows))
+        leaves = {other: self._read(j) for other, j in sites_of(weight)} | dict(zip(FLOWS, flows))
         some = np.logical_or.reduce([flow != 0.0 for flow in flows])
         value = np.where(some, evaluate([f], leaves)[0], 0.0)
         at = self.r.sites[i].at

@@ -99,3 +99,19 @@ def overloaded(b, name, ty, *args):
         suffix = f"v{ty.count}{suffix}"
     fn = cgutils.get_or_insert_function(b.module, ir.FunctionType(ty, [ty] * len(args)), f"llvm.{name}.{suffix}")
     return b.call(fn, args)
+
+
+def masked_load(b, pointer, mask, other):
+    """The lanes of a vector in memory where the mask holds, `other` elsewhere; these are not touched."""
+    ty = other.type
+    return _masked(b, "load", ty, ty, pointer, constant(I32, width(ty) // 8), mask, other)
+
+
+def masked_store(b, x, pointer, mask):
+    """Write the lanes of a vector where the mask holds; the others are not touched."""
+    _masked(b, "store", ir.VoidType(), x.type, x, pointer, constant(I32, width(x.type) // 8), mask)
+
+
+def _masked(b, name, result, ty, *args):
+    fn_type = ir.FunctionType(result, [a.type for a in args])
+    return b.call(cgutils.get_or_insert_function(b.module, fn_type, f"llvm.masked.{name}.v{ty.count}f{width(ty)}.p0"), args)

@@ -7,11 +7,23 @@ ties alike on every backend.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from dpsemiring.run.cpu import elementary
 from dpsemiring.run.cpu.elementary import clamp
-from dpsemiring.run.cpu.lanes import I32, I64, constant, floats, ints, is_int, overloaded, spread, wide, width
+from dpsemiring.run.cpu.lanes import (
+    I32,
+    I64,
+    constant,
+    floats,
+    ints,
+    is_int,
+    masked_load,
+    masked_store,
+    overloaded,
+    spread,
+    wide,
+    width,
+)
 from dpsemiring.run.cpu.squares import SQUARES
 
 CONTRACT = ("contract", "nsz", "arcp")
@@ -33,28 +45,22 @@ def store(b, pointer, index, x):
     b.store(x, b.bitcast(b.gep(pointer, [index]), x.type.as_pointer())).align = width(x.type) // 8
 
 
-def _masked(b, ty, low, high):
+def _between(b, ty, low, high):
     """The lanes low <= lane < high of a vector type, as LLVM's masked operations take them."""
     return lanes_between(b, ir.Constant(ty, ir.Undefined), low, high)
 
 
 def load_part(b, pointer, index, low, high):
     """The lanes low <= lane < high of pointer[index : index + V], 0 elsewhere; the others are not touched."""
-    ty, i1 = wide(pointer.type.pointee), ir.VectorType(ir.IntType(1), wide(pointer.type.pointee).count)
+    ty = wide(pointer.type.pointee)
     at = b.bitcast(b.gep(pointer, [index]), ty.as_pointer())
-    kind = f"v{ty.count}f{width(ty)}"
-    fn_type = ir.FunctionType(ty, [at.type, I32, i1, ty])
-    fn = cgutils.get_or_insert_function(b.module, fn_type, f"llvm.masked.load.{kind}.p0")
-    return b.call(fn, [at, ir.Constant(I32, width(ty) // 8), _masked(b, ty, low, high), constant(ty, 0.0)])
+    return masked_load(b, at, _between(b, ty, low, high), constant(ty, 0.0))
 
 
 def store_part(b, pointer, index, x, low, high):
     """pointer[index + lane] = x[lane] for low <= lane < high; the others are not touched."""
-    ty, i1 = x.type, ir.VectorType(ir.IntType(1), x.type.count)
-    at = b.bitcast(b.gep(pointer, [index]), ty.as_pointer())
-    fn_type = ir.FunctionType(ir.VoidType(), [ty, at.type, I32, i1])
-    fn = cgutils.get_or_insert_function(b.module, fn_type, f"llvm.masked.store.v{ty.count}f{width(ty)}.p0")
-    b.call(fn, [x, at, ir.Constant(I32, width(ty) // 8), _masked(b, ty, low, high)])
+    at = b.bitcast(b.gep(pointer, [index]), x.type.as_pointer())
+    masked_store(b, x, at, _between(b, x.type, low, high))
 
 
 def peek(b, pointer, index):

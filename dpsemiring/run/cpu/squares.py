@@ -7,9 +7,8 @@ array's row less one.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba.core import cgutils
 
-from dpsemiring.run.cpu.lanes import I32, I64, constant, ints, spread, wide, width
+from dpsemiring.run.cpu.lanes import I32, I64, constant, ints, masked_load, masked_store, spread, wide, width
 
 
 def _transposed(b, rows):
@@ -55,29 +54,19 @@ def _near(b, x, count):
     return b.trunc(x, I32)
 
 
-def _masked(b, name, result, ty, *args):
-    types = [a.type for a in args]
-    fn = cgutils.get_or_insert_function(
-        b.module, ir.FunctionType(result, types), f"llvm.masked.{name}.v{ty.count}f{width(ty)}.p0"
-    )
-    return b.call(fn, args)
-
-
 def _load_line(b, line, mask=None, other=None):
-    ty = line.type.pointee
     if mask is not None:
-        return _masked(b, "load", ty, ty, line, ir.Constant(I32, width(ty) // 8), mask, other)
+        return masked_load(b, line, mask, other)
     x = b.load(line)
-    x.align = width(ty) // 8
+    x.align = width(line.type.pointee) // 8
     return x
 
 
 def _store_line(b, x, line, mask=None):
-    ty = x.type
     if mask is not None:
-        _masked(b, "store", ir.VoidType(), ty, x, line, ir.Constant(I32, width(ty) // 8), mask)
+        masked_store(b, x, line, mask)
     else:
-        b.store(x, line).align = width(ty) // 8
+        b.store(x, line).align = width(x.type) // 8
 
 
 def _notice(b, seen, rows, masks):
