@@ -22,6 +22,7 @@ class Kernel:
     def __init__(self, plan: Plan):
         self.plan = plan
         self.skewed = plan.schedule.kind == "skewed"
+        self.abreast = plan.schedule.kind == "abreast"
         self.windowed = plan.recurrence.window is not None
         self.states = len(plan.recurrence.states)
         self.components = range(len(plan.kinds))

@@ -7,7 +7,8 @@ a driver calls them by address and each is compiled once, whoever uses it. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from dpsemiring.algebra.expr import BOOL, INT
 from dpsemiring.lower.cell import Cell
@@ -18,6 +19,7 @@ from dpsemiring.lower.text import Code, Writer, literal
 VECTOR = {"float32": 16, "float64": 8}
 INTEGER = {"float32": "int32", "float64": "int64"}
 NOTHING = "splat(F(0))"
+TOGETHER = 4  # rows that are swept side by side where items lie abreast
 _NAMES = {"and": "both", "or": "either", "not": "negate", "abs": "absolute"}
 _CONTRACTED = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
 
@@ -28,11 +30,13 @@ class Sweeps(Kernel):
     def __init__(self, plan: Plan):
         super().__init__(plan)
         self.vector = VECTOR[plan.real]
-        self.delay, self.pad = plan.schedule.max_delay, padding(plan)
+        self.delay = f"{plan.schedule.halo} * stripe" if self.abreast else plan.schedule.max_delay
+        self.pad = padding(plan)
+        self.places = ["pitch", "stripe"] if self.abreast else ["pitch"]
         self.bounds = ["FIRST", "LAST"] if self.windowed else []
         # in rows, what is the same in every row of a strip is laid out for one
         alike = [i for i in plan.cell_sites if "n" not in plan.recurrence.sites[i].axes]
-        self.alike = frozenset(() if self.skewed else alike)
+        self.alike = frozenset(alike if plan.schedule.kind == "rows" else ())
         self.w = Writer()
 
     def op(self, name: str) -> str:
@@ -113,28 +117,59 @@ class Sweeps(Kernel):
             name = self.leaf(node)
             if node in cell.loads:
                 d = cell.loads[node]
-                delay = self.plan.schedule.delay(d.dn, d.dm)
-                shift = self.plan.schedule.shift(d.dn, d.dm)
-                back = delay * self.states - d.state
-                self.w(
-                    f"{name} = {get}(S{d.component}, o - {back} * pitch - {shift})".replace(" - 0 * pitch", "").replace(
-                        " - 0)", ")"
-                    )
-                )
+                self.w(f"{name} = {get}(S{d.component}, {self.earlier(d.dn, d.dm, d.state)})")
             elif node in cell.starts:
                 self.w(f"{name} = {get}(B{cell.starts[node]}, i)")
             elif name.startswith("w"):
                 self.w(f"{name} = {get}({name.upper()}, {'q' if int(name[1:]) in self.alike else 'i'})")
 
+    def earlier(self, dn: int, dm: int, state: int) -> str:
+        """Where the accumulated value of a predecessor stands."""
+        if self.abreast:
+            return f"o - (({dn} * stripe + {dm}) * {self.states} - {state}) * pitch"
+        s = self.plan.schedule
+        back, shift = s.delay(dn, dm) * self.states - state, s.shift(dn, dm)
+        return f"o - {back} * pitch - {shift})".replace(" - 0 * pitch", "").replace(" - 0)", ")")[:-1]
+
+    def later(self, dn: int, dm: int) -> str:
+        """Where the flow out of a later cell stands."""
+        if self.abreast:
+            return f"g + ({dn} * stripe + {dm}) * pitch"
+        s = self.plan.schedule
+        return f"g + {s.delay(dn, dm)} * pitch + {s.shift(dn, dm)}".replace(" + 0 * pitch", "").replace(" + 0", "")
+
+    @contextmanager
+    def times(self, back: bool = False) -> Iterator[None]:
+        """The loop over the times of a tile, `back` from the last to the first."""
+        w = self.w
+        if not self.abreast:
+            with w.block("for t in range(count - 1, -1, -1):" if back else "for t in range(count):"):
+                yield
+            return
+        # some rows at a time, each a column behind the one that it waits for: their cells do not wait for each other
+        with w.block(f"for begin in range(0, rows, {TOGETHER}):"):
+            w(f"some = min({TOGETHER}, rows - begin)")
+            with w.block("for step in range(cols + some - 1):"), w.block("for late in range(some):"):
+                w("l, m = begin + late, step - late")
+                if back:
+                    w("l, m = rows - 1 - l, cols - 1 - m")
+                with w.block("if 0 <= m < cols:"):
+                    w(f"t = l * stripe + {self.plan.schedule.margin} + m")
+                    yield
+
     def lane_range(self) -> None:
         """Which lanes hold cells of the lattice, at time t of the tile."""
+        if self.abreast:
+            return
         if not self.skewed:
             self.w("low, high = FIRST[t], LAST[t]" if self.windowed else "low, high = 0, cols")
         elif not self.windowed:
             self.w("low = max(0, t0 + t - cols + 1)", "high = min(rows, t0 + t + 1)")
 
     def masked(self, name: str) -> None:
-        """Put `none` in the lanes without a cell."""
+        """Put `none` in the lanes without a cell; abreast, nothing comes from there that counts."""
+        if self.abreast:
+            return
         if self.windowed and self.skewed:
             self.w("inside = lanes_within(none, t0 + t, FIRST, LAST, q)", f"{name} = within(inside, {name}, none)")
             return
@@ -154,7 +189,7 @@ class Sweeps(Kernel):
         with self.straight("outside", []):
             zeros = [self.value(z) for z in self.plan.recurrence.semiring.trace.zero]
             w(f"return {bundle(f'splat({zeros[c]})' for _, c in cell.values)}")
-        with self.straight("cell", [*arrays, "o", "i", "q", "pitch", *shared]):
+        with self.straight("cell", [*arrays, "o", "i", "q", *self.places, *shared]):
             self.begin_cell(code)
             self.loads(code, cell, "load")
             self.statements(code)
@@ -165,19 +200,21 @@ class Sweeps(Kernel):
                 w(f"store(S{c}, o + {k} * pitch, {name})".replace(" + 0 * pitch", ""))
         with self.sweep(variant("advance", starts), self.typed(arrays, "t0", "count", "rows", "cols", "lanes")):
             self.begin_sweep(code)
-            with w.block("for t in range(count):"):
+            with self.times():
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
                     w("i = t * lanes + q")
-                    w(f"d = cell({', '.join([*arrays, 'o', 'i', 'q', 'pitch', *shared])})")
+                    w(f"d = cell({', '.join([*arrays, 'o', 'i', 'q', *self.places, *shared])})")
                     self.masked("d")
                     w(f"keep({', '.join(self.S)}, o, pitch, d)")
 
     def begin_sweep(self, code: Code) -> None:
         if self.skewed:
             self.w(f"lanes = {self.plan.schedule.height}")
-        self.w(f"pitch = lanes + {self.pad}")
+        if self.abreast:
+            self.w("lanes = V", f"stripe = cols + {self.plan.schedule.margin}")
+        self.w("pitch = lanes" if self.abreast else f"pitch = lanes + {self.pad}")
         if code.spread:
             self.w(f"shared = common({', '.join(self.U)})")
         self.w("none = outside()")
@@ -202,7 +239,7 @@ class Sweeps(Kernel):
         with self.straight("planted", [*self.seeds(), "t", "lanes", "q"]):
             places = [f"load(A{c}, (t * {self.states} + {k}) * lanes + q)" for k, c in cell.inflows.values()]
             w(f"return {bundle(places)}")
-        with self.straight("cell", [*arrays, "o", "i", "q", "g", "pitch", *shared, "seed"]):
+        with self.straight("cell", [*arrays, "o", "i", "q", "g", *self.places, *shared, "seed"]):
             self.begin_cell(code)
             w(f"{bundle(inflows)} = seed")
             self.inflow(cell)
@@ -217,7 +254,7 @@ class Sweeps(Kernel):
         with self.sweep(variant("retreat", starts), self.typed([*arrays, *self.seeds(), *outs], *integers)):
             self.begin_sweep(code)
             w("none_planted = unseeded()")
-            with w.block("for t in range(count - 1, -1, -1):"):
+            with self.times(back=True):
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
@@ -225,7 +262,7 @@ class Sweeps(Kernel):
                     w("seed = none_planted")
                     with w.block("if seeded:"):
                         w(f"seed = planted({', '.join(self.seeds())}, t, lanes, q)")
-                    w(f"f = cell({', '.join([*arrays, 'o', 'i', 'q', 'g', 'pitch', *shared, 'seed'])})")
+                    w(f"f = cell({', '.join([*arrays, 'o', 'i', 'q', 'g', *self.places, *shared, 'seed'])})")
                     self.masked("f")
                     w(f"keep({', '.join([*flows, *outs])}, i, g, q, f)")
 
@@ -234,10 +271,7 @@ class Sweeps(Kernel):
         for leaf, (k, c) in cell.inflows.items():
             e = self.leaf(leaf)
             for key in self.flows_into(k, c):
-                delay = self.plan.schedule.delay(key[0].dn, key[0].dm)
-                shift = self.plan.schedule.shift(key[0].dn, key[0].dm)
-                at = f"g + {delay} * pitch + {shift}".replace(" + 0 * pitch", "").replace(" + 0", "")
-                self.w(f"{e} = fadd({e}, load({self.flow_name(key)}, {at}))")
+                self.w(f"{e} = fadd({e}, load({self.flow_name(key)}, {self.later(key[0].dn, key[0].dm)}))")
 
     def written(self, cell: Cell, code: Code, outs: list[str]) -> list[tuple[str, str]]:
         """(value, statement that stores it) for each result of a backward cell."""

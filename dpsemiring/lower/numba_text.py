@@ -11,6 +11,8 @@ their tiles. Several threads may run one driver on the same items (`run.cpu.turn
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower.kernel import arc_tables
 from dpsemiring.lower.numba_cells import INTEGER, Sweeps, bundle
@@ -56,6 +58,21 @@ class Drivers(Sweeps):
             names += ["row_lo", "row_hi", "left_of", "cols_of"]
         names += [f"all_{u}" for u in self.U]
         return names + [f"R{c}" for c in self.components] + [f"K{c}" for c in self.components]
+
+    def forward_arguments(self) -> list[str]:
+        names = [*self.inputs(), *(f"most{i}" for i in self.plan.cell_sites), "turns", "done", "end_n", "end_m", "end_k"]
+        return [*names, *(f"D{c}" for c in self.components), "keep", *(f"L{c}" for c in self.components)]
+
+    def backward_arguments(self, wanted: Wanted) -> list[str]:
+        borders = [f"H{self.flow_name(key)}" for key in self.plan.flow_keys()]
+        names = ["retreat_starts", "retreat", *self.inputs(), "turns", "done", *borders, "end_n", "end_m", "end_k"]
+        names += [f"d{a}" for a in self.seeds()] + [f"all_{o}" for o in self.outputs(wanted) if not self.drained(o, wanted)]
+        return [*names, "fresh", *(name for plane in wanted.drains for name in self.windows.of[plane].drained)]
+
+    def drained(self, out: str, wanted: Wanted) -> bool:
+        """Whether a result goes on to what a cost is made of."""
+        site = self.site_of(out)
+        return site is not None and site.name in wanted.drains
 
     def made(self, i: int) -> bool:
         """Whether a site's numbers are made as they are needed."""
@@ -137,13 +154,13 @@ class Drivers(Sweeps):
             geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
             w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")
         if not p.starts_everywhere:
-            tests = [f"falls({_index(n)}, {_index(m)}, {self.within_tile()})" for n, m in p.patterns]
+            tests = [f"falls({place_index(n)}, {place_index(m)}, {self.within_tile()})" for n, m in p.patterns]
             w(f"starts = {' or '.join(tests)} or not advance")
         rest = ", ".join([*self.U, *self.bounds, "t0, t1 - t0", "rows", "cols", "lanes"])
         with self.where_starts():
             for i, (n, m) in enumerate(p.patterns):
                 place = f"length, m_all, n0, rows, t0, t1, left, cols, lanes, {self.skewed}"
-                w(f"mark(B{i}, {_index(n)}, {_index(m)}, {place})")
+                w(f"mark(B{i}, {place_index(n)}, {place_index(m)}, {place})")
             w(f"call(advance_starts, {', '.join([*self.S, *self.W, *self.B])}, {rest})")
         if not p.starts_everywhere:
             with w.block("else:"):
@@ -159,14 +176,19 @@ class Drivers(Sweeps):
         return {float("inf"): "INF", -float("inf"): "-INF"}.get(number, f"F({number!r})")
 
 
-def _index(i: int | None) -> str:
+_D = TypeVar("_D", bound=Drivers)
+
+
+def place_index(i: int | None) -> str:
     return "ANY" if i is None else str(i)
 
 
-def _begin(plan: Plan, driver: bool = False) -> Drivers:
-    kernel = Drivers(plan)
+def begin(plan: Plan, driver: bool = False, kind: type[_D] = Drivers) -> _D:  # type: ignore[assignment]
+    """The head of a module."""
+    kernel = kind(plan)
     about = str(plan).replace("\\", "")
-    sources = "\nfrom dpsemiring.run.cpu.sources import *" if driver and plan.fused else ""
+    more = (["abreast"] if driver and kernel.abreast else []) + (["sources"] if driver and plan.fused else [])
+    sources = "".join(f"\nfrom dpsemiring.run.cpu.{name} import *" for name in more)
     header = _HEADER.format(about=about, real=plan.real, integer=INTEGER[plan.real], vector=kernel.vector, sources=sources)
     kernel.w(*header.rstrip("\n").split("\n"))
     return kernel
@@ -174,36 +196,25 @@ def _begin(plan: Plan, driver: bool = False) -> Drivers:
 
 def advance_text(plan: Plan, starts: bool) -> str:
     """Source of a forward sweep over a tile."""
-    kernel = _begin(plan)
+    kernel = begin(plan)
     kernel.advance(starts)
     return kernel.w.text
 
 
 def retreat_text(plan: Plan, starts: bool, wanted: Wanted) -> str:
     """Source of a backward sweep over a tile."""
-    kernel = _begin(plan)
+    kernel = begin(plan)
     kernel.retreat(starts, wanted)
     return kernel.w.text
 
 
 def forward_text(plan: Plan) -> str:
     """Source of `forward`: borders, the values at the ends, and the lattice where it is asked for."""
-    kernel = _begin(plan, driver=True)
+    kernel = begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
-    ends = ["end_n", "end_m", "end_k"]
-    args = [
-        *kernel.inputs(),
-        *(f"most{i}" for i in plan.cell_sites),
-        "turns",
-        "done",
-        *ends,
-        *(f"D{c}" for c in kernel.components),
-        "keep",
-    ]
-    args += [f"L{c}" for c in kernel.components]
     place = f"lanes, {kernel.pad}, {kernel.delay}, {kernel.skewed}"
     w("", "", "@njit(**OPTIONS)")
-    with w.block(f"def forward({', '.join(args)}):"):
+    with w.block(f"def forward({', '.join(kernel.forward_arguments())}):"):
         kernel.workspace()
         with kernel.items(), w.block("while True:"):
             w("j = j_first + claim(turns, b)")
@@ -241,17 +252,13 @@ def forward_text(plan: Plan) -> str:
 
 def backward_text(plan: Plan, wanted: Wanted) -> str:
     """Source of `backward`: from what flows to the ends, what flows to the wanted sites and parameters."""
-    kernel = _begin(plan, driver=True)
+    kernel = begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
     borders = [f"H{kernel.flow_name(key)}" for key in keys]
-    args = ["retreat_starts", "retreat", *kernel.inputs(), "turns", "done", *borders, "end_n", "end_m", "end_k"]
-    drained = [kernel.site_of(out) is not None and kernel.site_of(out).name in wanted.drains for out in outs]
-    args += [f"d{a}" for a in seeds] + [f"all_{out}" for out, taken in zip(outs, drained) if not taken] + ["fresh"]
-    args += [name for plane in wanted.drains for name in kernel.windows.of[plane].drained]
     reach = max((key[0].dn for key in keys), default=0)
     w("", "", "@njit(**OPTIONS)")
-    with w.block(f"def backward({', '.join(args)}):"):
+    with w.block(f"def backward({', '.join(kernel.backward_arguments(wanted))}):"):
         kernel.workspace(wanted)
         for key in keys:
             w(f"{kernel.flow_name(key)} = room((times_all + {kernel.delay}) * (lanes_all + {kernel.pad}), F)")
@@ -297,11 +304,11 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                 for key, border in zip(keys, borders):
                     at = f"t0, t1, rows, cols, lanes, {kernel.pad}, {kernel.skewed}"
                     w(f"leave_flows({kernel.flow_name(key)}, {border}, b, j, {at})")
-                for out, taken in zip(outs, drained):
+                for out in outs:
                     site = kernel.site_of(out)
                     if kernel.summed(out):
                         continue
-                    if taken:
+                    if kernel.drained(out, wanted):
                         w(kernel.windows.unstage(site.name, out, site.at))
                         continue
                     if site is None:
@@ -323,7 +330,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
 
 def paths_text(plan: Plan) -> str:
     """Source of `paths`: from the chosen ends, the visited cells, states and steps, last first."""
-    kernel = _begin(plan, driver=True)
+    kernel = begin(plan, driver=True)
     w = kernel.w
     cell = plan.choice()
     code = kernel.code(cell)

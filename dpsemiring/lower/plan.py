@@ -73,7 +73,7 @@ class Plan:
     @cached_property
     def starts_everywhere(self) -> bool:
         """Whether every tile of a strip has start cells."""
-        return any(n is None and (m is None or self.schedule.kind == "rows") for n, m in self.patterns)
+        return any(n is None and (m is None or self.schedule.kind != "skewed") for n, m in self.patterns)
 
     def start_variants(self, always: bool) -> tuple[bool, ...]:
         """The kinds of strip, or tile, there are: with starts, without."""
@@ -125,6 +125,8 @@ class Plan:
         )
 
 
-def make_plan(recurrence: Recurrence, real: str, height: int = HEIGHT, fused: tuple = (), wide: bool = False) -> Plan:
-    """The plan for a recurrence in float32 or float64, in strips of that many rows; `wide` as in `schedule`."""
-    return Plan(recurrence, schedule(recurrence, height, wide), real, fused)
+def make_plan(
+    recurrence: Recurrence, real: str, height: int = HEIGHT, fused: tuple = (), wide: bool = False, abreast: bool = False
+) -> Plan:
+    """The plan for a recurrence in float32 or float64, in strips of that many rows; `wide` and `abreast` as in `schedule`."""
+    return Plan(recurrence, schedule(recurrence, height, wide, abreast), real, fused)

@@ -5,9 +5,10 @@ needs another of its own time. For cell (n, m) in a strip that begins at row n0:
 
     rows     time = n - n0,  lane = m                 all steps have dn >= 1 (time-synchronous: CTC, HMM)
     skewed   time = (n - n0) + m,  lane = n - n0      otherwise: anti-diagonals inside a strip of `height` rows
+    abreast  time = cell after cell of a row          batches of small items: the lanes are items
 
-A predecessor (dn, dm) before is then `delay` times earlier and `shift` lanes lower. Strips hand on their last
-rows as borders.
+A predecessor (dn, dm) before is then `delay` times earlier and `shift` lanes lower; abreast, where cells of a row follow each
+other, dn rows and dm times earlier, in its own lane. Strips hand on their last rows as borders.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ HEIGHT = 32
 class Schedule:
     """How a recurrence is swept."""
 
-    kind: str  # "rows" | "skewed"
+    kind: str  # "rows" | "skewed" | "abreast"
     height: int
     halo: int  # rows (skewed: lanes; rows: times) that a strip needs of the one before
     margin: int  # columns that a cell looks back
 
     def delay(self, dn: int, dm: int) -> int:
-        """How many times earlier a predecessor is computed."""
+        """How many times earlier a predecessor is computed; abreast, that hangs on the length of a row."""
+        assert self.kind != "abreast"
         return dn if self.kind == "rows" else dn + dm
 
     def shift(self, dn: int, dm: int) -> int:
         """How many lanes lower a predecessor is."""
-        return dm if self.kind == "rows" else dn
+        return {"rows": dm, "skewed": dn, "abreast": 0}[self.kind]
 
     @property
     def max_delay(self) -> int:
@@ -42,7 +44,7 @@ class Schedule:
 
     @property
     def max_shift(self) -> int:
-        return self.margin if self.kind == "rows" else self.halo
+        return self.shift(self.halo, self.margin)
 
     def room(self, cols: int) -> int:
         """How many (time, lane) a full strip of so many columns has."""
@@ -51,14 +53,17 @@ class Schedule:
     def __str__(self):
         if self.kind == "rows":
             return f"rows (every step has dn >= 1): lanes along m, strips of at most {self.height} rows"
+        if self.kind == "abreast":
+            return "abreast: lanes along the items of a batch, strips of some rows"
         return f"skewed strips of {self.height} rows: lane l at time t is row l, column t - l"
 
 
-def schedule(recurrence: Recurrence, height: int = HEIGHT, wide: bool = False) -> Schedule:
-    """The schedule for a recurrence: rows where it is time-synchronous, skewed strips otherwise and, since a strip of rows
-    is as wide as the lattice, where that is `wide`."""
+def schedule(recurrence: Recurrence, height: int = HEIGHT, wide: bool = False, abreast: bool = False) -> Schedule:
+    """The schedule for a recurrence: `abreast` where that is asked for, rows where it is time-synchronous, skewed strips
+    otherwise and, since a strip of rows is as wide as the lattice, where that is `wide`."""
     moves = [(a.dn, a.dm) for a in recurrence.steps if (a.dn, a.dm) != (0, 0)]
     kind = "rows" if moves and all(dn >= 1 for dn, _ in moves) and not wide else "skewed"
+    kind = "abreast" if abreast else kind
     halo, margin = recurrence.reach
     while height < halo:
         height *= 2

@@ -4,6 +4,7 @@ import pytest
 
 import dpsemiring as dp
 from dpsemiring.lower.build import build
+from dpsemiring.lower.numba_abreast import abreast_backward_text, abreast_forward_text
 from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Wanted, make_plan
 from dpsemiring.lower.tangent import dual
@@ -12,6 +13,7 @@ PLANS = {
     "dtw_softmin": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32"),
     "dtw_softmin_pairs": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0).forms[0]), "float32"),
     "dtw_softmin_dual": lambda: make_plan(dual(build(dp.topologies.dtw(), dp.Softmin(1.0))), "float32"),
+    "dtw_softmin_abreast": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32", abreast=True),
     "ctc_tropical": lambda: make_plan(build(dp.topologies.ctc(), dp.Tropical), "float64"),
 }
 TEXTS = {
@@ -23,6 +25,9 @@ TEXTS = {
     "dtw_softmin_pairs_retreat.py": lambda: retreat_text(PLANS["dtw_softmin_pairs"](), starts=False, wanted=Wanted((0,))),
     "dtw_softmin_dual_advance.py": lambda: advance_text(PLANS["dtw_softmin_dual"](), starts=False),
     "dtw_softmin_dual_retreat.py": lambda: retreat_text(PLANS["dtw_softmin_dual"](), starts=False, wanted=Wanted((0,))),
+    "dtw_softmin_abreast_retreat.py": lambda: retreat_text(PLANS["dtw_softmin_abreast"](), starts=False, wanted=Wanted((0,))),
+    "dtw_softmin_abreast_forward.py": lambda: abreast_forward_text(PLANS["dtw_softmin_abreast"]()),
+    "dtw_softmin_abreast_backward.py": lambda: abreast_backward_text(PLANS["dtw_softmin_abreast"](), Wanted((0,))),
     "ctc_tropical_advance.py": lambda: advance_text(PLANS["ctc_tropical"](), starts=True),
     "ctc_tropical_paths.py": lambda: paths_text(PLANS["ctc_tropical"]()),
 }

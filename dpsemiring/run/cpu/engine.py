@@ -14,18 +14,22 @@ import dpsemiring
 from dpsemiring.algebra.expr import INT, value_of
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import variant
+from dpsemiring.lower.numba_abreast import abreast_backward_text, abreast_forward_text
 from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import extent, staging
 from dpsemiring.run.cpu.memory import unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
-from dpsemiring.run.cpu.tiling import HEIGHTS, WIDE, Kept, Segment, Tiling, keep_limit, tile
+from dpsemiring.run.cpu.tiling import HEIGHTS, WIDE, Kept, Segment, Tiling, keep_limit, pays_abreast, tile, tile_abreast
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
 FLOAT32, INT32, INT64 = map(np.dtype, (np.float32, np.int32, np.int64))
+
+TEXTS = {"forward": forward_text, "backward": backward_text, "paths": paths_text}
+ABREAST = {"forward": abreast_forward_text, "backward": abreast_backward_text}
 
 
 @lru_cache(maxsize=1)
@@ -40,6 +44,7 @@ def _support() -> str:
         "vector.py",
         "calls.py",
         "staging.py",
+        "abreast.py",
         "turns.py",
         "sources.py",
     )
@@ -63,12 +68,12 @@ class CpuEngine:
     def another(self, recurrence: Recurrence) -> CpuEngine:
         return CpuEngine(recurrence, self.memory)
 
-    def plan(self, real: np.dtype, rows: int, cols: int, fused: tuple = ()) -> Plan:
+    def plan(self, real: np.dtype, rows: int, cols: int, fused: tuple = (), abreast: bool = False) -> Plan:
         """The plan for numbers of that kind and lattices of so many rows and columns; `fused` as in `Plan`."""
         height = HEIGHTS[0] if rows <= HEIGHTS[0] else HEIGHTS[1]
-        key = real, height, fused, cols > WIDE
+        key = real, height, fused, cols > WIDE, abreast
         if key not in self._plans:
-            self._plans[key] = make_plan(self.recurrence, real.name, height, fused, cols > WIDE)
+            self._plans[key] = make_plan(self.recurrence, real.name, height, fused, cols > WIDE, abreast)
         return self._plans[key]
 
     def kernel(self, job: str, tiling: Tiling, wanted: Wanted | None = None) -> Callable:
@@ -78,11 +83,12 @@ class CpuEngine:
         if key not in self._kernels:
             variants = plan.start_variants(plan.starts_everywhere or tiling.single)
             sweeps = [self._sweeps("advance", advance_text, variants, plan)]
+            texts = ABREAST if tiling.abreast else TEXTS
             if job == "backward":
                 sweeps.append(self._sweeps("retreat", retreat_text, variants, plan, wanted))
-                text = backward_text(plan, wanted)
+                text = texts[job](plan, wanted)
             else:
-                text = {"forward": forward_text, "paths": paths_text}[job](plan)
+                text = texts[job](plan)
             driver = getattr(load_source(text, job, _support()), job)
             self._kernels[key] = partial(driver, *chain(*reversed(sweeps)))
         return self._kernels[key]
@@ -102,19 +108,25 @@ class CpuEngine:
     def largest(self, array, rows, lo, hi) -> float:
         return extent.largest(array, rows, lo, hi)
 
-    def _tiling(self, problem: Problem) -> Tiling:
+    def _tiling(self, problem: Problem, apart: bool = False) -> Tiling:
+        """How a problem is cut; `apart` where items must not lie abreast."""
         r = self.recurrence
-        rows = int(problem.n_len.max(initial=0)) + r.extra[0]
+        rows, cols = (int(x.max(initial=0)) + extra for x, extra in zip((problem.n_len, problem.m_len), r.extra))
         fused = tuple((name, f.kinds) for name, f in problem.fused.items())
-        plan = self.plan(problem.real, rows, int(problem.m_len.max(initial=0)) + r.extra[1], fused)
+        plan = self.plan(problem.real, rows, cols, fused)
         if problem.window is not None:
             return tile(plan, problem, rows)
-        key = plan, rows, int(problem.m_len.max(initial=0))
+        abreast = not apart and self.memory is None and pays_abreast(plan, problem, rows, cols)
+        key = plan, rows, cols, abreast
         found = self._tilings.get(key)
         if found is None:
             if len(self._tilings) >= 1024:
                 self._tilings.clear()
-            found = self._tilings[key] = tile(plan, problem, rows)
+            if abreast:
+                found = tile_abreast(self.plan(problem.real, rows, cols, fused, True), rows, cols)
+            else:
+                found = tile(plan, problem, rows)
+            self._tilings[key] = found
         return found
 
     def _inputs(self, problem: Problem, tiling: Tiling, segment: Segment) -> list:
@@ -167,11 +179,11 @@ class CpuEngine:
         def work(first, last):
             kernel(first, last, *inputs, turns, done, ends.n, ends.m, ends.state, *values, keep, *out)
 
-        spread(work, problem.cells, tiling.divisible)
+        spread(work, tiling.loads(problem), tiling.divisible)
         return segment
 
-    def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None):
-        tiling = self._tiling(problem)
+    def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None, apart: bool = False):
+        tiling = self._tiling(problem, apart)
         limit = keep_limit(problem, tiling.plan) if self.memory is None else self.memory
         segments = tiling.segments(problem.batch, limit)
         values = self._filled(problem, ends.n.shape)
@@ -213,7 +225,7 @@ class CpuEngine:
         r, p = self.recurrence, run.problem
         shape = (p.batch, p.shape[1] + r.extra[0], p.shape[2] + r.extra[1], len(r.states))
         out = self._filled(p, shape)
-        self._forward(p, run.ends, out)
+        self._forward(p, run.ends, out, apart=True)
         return out
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
@@ -236,7 +248,8 @@ class CpuEngine:
         by_worker: dict[int, list] = {}
         totals = [by_strip[i] if i in by_strip else sites[i] for i in wanted.sites if i in by_strip or i in sites]
         totals += list(params.values()) + ([] if occupancy is None else [occupancy])
-        ring = thread_count() + 2  # strips under way, the one after them, and the one whose rows they have read
+        # strips under way, the one after them, and the one whose rows they have read
+        ring = 0 if tiling.abreast else thread_count() + 2
         borders = [np.zeros((p.batch, ring, key[0].dn, tiling.cols), p.real) for key in plan.flow_keys()]
         divisible = tiling.divisible and _apart(r, p, wanted)
         for segment in self._back(run):
@@ -250,7 +263,7 @@ class CpuEngine:
                     own = by_worker.setdefault(first, [f.gradients(beside=g) for f, g in zip(drained, shared)])
                 kernel(first, last, *rest, *chain(*chain(*own)))
 
-            spread(work, p.cells, divisible)
+            spread(work, tiling.loads(p), divisible)
         for i, sums in by_strip.items():
             sites[i][:] = sums.sum(axis=1).reshape(sites[i].shape)
         workers = [shared, *(by_worker[first] for first in sorted(by_worker))]
@@ -258,7 +271,10 @@ class CpuEngine:
         return Backward(sites, {name: sums.sum(axis=1) for name, sums in params.items()}, occupancy, taken)
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
-        p, tiling = run.problem, run.kept.tiling
+        p = run.problem
+        if run.kept.tiling.abreast:  # a path is one item's
+            run = Run(p, run.ends, *self._forward(p, run.ends, None, apart=True))
+        tiling = run.kept.tiling
         visited = np.zeros((p.batch, path_bound(self.recurrence, p), 4), np.int64)
         counts = np.zeros(p.batch, np.int64)
         kernel = self.kernel("paths", tiling)

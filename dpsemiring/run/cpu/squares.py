@@ -1,7 +1,7 @@
-"""Squares of as many rows as a vector has lanes, turned round between an array and the buffer of a skewed strip.
+"""Squares of as many rows as a vector has lanes, turned round between an array and the buffer of a tile.
 
-A lane of a strip is a row of the array, a time a column that moves one to the left with each lane: so `stride` is the
-array's row less one.
+In a skewed strip a lane is a row of the array, a time a column that moves one to the left with each lane: `stride` is the
+array's row less one. Abreast, a lane is an item and `stride` the item's size.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def _lines(b, pointer, first, stride, ty):
         yield b.bitcast(b.gep(pointer, [at]), ty.as_pointer())
 
 
-def _masks(b, count, edges):
+def _masks(b, count, low, high, rows):
     """For each row r of a square the lanes c that are inside: low <= c - r < high, for rows r < rows."""
-    low, high, rows = (_near(b, x, count) for x in edges)
+    low, high, rows = (_near(b, x, count) for x in (low, high, rows))
     ty = ir.VectorType(I32, count)
     lanes = ir.Constant(ty, list(range(count)))
     for r in range(count):
@@ -44,6 +44,16 @@ def _masks(b, count, edges):
         end = b.select(b.icmp_signed("<", row, rows), b.add(high, row), ir.Constant(I32, 0))
         inside = b.icmp_signed(">=", lanes, spread(b, b.add(low, row), ty))
         yield b.and_(inside, b.icmp_signed("<", lanes, spread(b, end, ty)))
+
+
+def _masks_until(b, count, low, stops, by):
+    """For each row r of a square the lanes c that are inside: low <= c < stops[r] - by."""
+    ty = ir.VectorType(I32, count)
+    lanes = ir.Constant(ty, list(range(count)))
+    after = b.icmp_signed(">=", lanes, spread(b, _near(b, low, count), ty))
+    for r in range(count):
+        end = b.sub(b.load(b.gep(stops, [ir.Constant(I64, r)])), by)
+        yield b.and_(after, b.icmp_signed("<", lanes, spread(b, _near(b, end, count), ty)))
 
 
 def _near(b, x, count):
@@ -83,15 +93,22 @@ def _notice(b, seen, rows, masks):
     _store_line(b, most, place)
 
 
+def _inside(b, count, edge):
+    """The masks of a square's rows: none without an edge."""
+    if not edge:
+        return [None] * count
+    masks = _masks_until if isinstance(edge[1].type, ir.PointerType) else _masks
+    return list(masks(b, count, *edge))
+
+
 def _lay(b, target, i, pitch, source, o, stride, seen, *edge):
     """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes; `seen` as in `_notice`.
 
-    With `edge` = low, high, rows, outside only where low <= c - r < high and r < rows, and `outside` elsewhere."""
+    With `edge` = low, high, rows, outside only where low <= c - r < high and r < rows, and `outside` elsewhere; with low, stops,
+    by, outside where low <= c < stops[r] - by."""
     ty = wide(target.type.pointee)
-    masks = [None] * ty.count
-    other = None
-    if edge:
-        masks, other = list(_masks(b, ty.count, edge[:3])), spread(b, edge[3], ty)
+    masks = _inside(b, ty.count, edge[:-1])
+    other = spread(b, edge[-1], ty) if edge else None
     rows = [_load_line(b, line, mask, other) for line, mask in zip(_lines(b, source, o, stride, ty), masks)]
     _notice(b, seen, rows, masks)
     for x, line in zip(_transposed(b, rows), _lines(b, target, i, pitch, ty)):
@@ -102,10 +119,10 @@ def _laid_back(add):
     def build(b, source, i, pitch, target, o, stride, *edge):
         """target[o + r * stride + c] = (or +=) source[i + c * pitch + r], the transpose of `lay`; the target may be wider.
 
-        With `edge` = low, high, rows only where low <= c - r < high and r < rows."""
+        With an edge, as in `lay`, only where it is inside."""
         ty = wide(source.type.pointee)
         into = ir.VectorType(target.type.pointee, ty.count)
-        masks = list(_masks(b, ty.count, edge)) if edge else [None] * ty.count
+        masks = _inside(b, ty.count, edge)
         rows = _transposed(b, [_load_line(b, line) for line in _lines(b, source, i, pitch, ty)])
         for x, line, mask in zip(rows, _lines(b, target, o, stride, into), masks):
             x = b.fpext(x, into) if into != ty else x
@@ -114,11 +131,9 @@ def _laid_back(add):
     return build
 
 
+_PICK_UP, _PUT_DOWN = _laid_back(add=True), _laid_back(add=False)
 SQUARES = {
-    "lay": _lay,
-    "lay_edge": _lay,
-    "pick_up": _laid_back(add=True),
-    "pick_up_edge": _laid_back(add=True),
-    "put_down": _laid_back(add=False),
-    "put_down_edge": _laid_back(add=False),
+    **dict.fromkeys(("lay", "lay_edge", "lay_until"), _lay),
+    **dict.fromkeys(("pick_up", "pick_up_edge", "pick_up_until"), _PICK_UP),
+    **dict.fromkeys(("put_down", "put_down_edge", "put_down_until"), _PUT_DOWN),
 }

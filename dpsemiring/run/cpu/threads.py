@@ -25,6 +25,11 @@ def thread_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def useful_threads(cells: np.ndarray) -> int:
+    """How many threads are worth their while for items of so many cells."""
+    return min(thread_count(), max(1, int(cells.sum()) // WORTH_A_THREAD))
+
+
 if hasattr(os, "register_at_fork"):
     # a pool's threads do not survive a fork: the child makes its own
     os.register_at_fork(after_in_child=_pools.clear)
@@ -42,7 +47,7 @@ def spread(work: Callable[[int, int], object], cells: np.ndarray, divisible: boo
         work(0, batch)
         return
     sizes = np.cumsum(cells)
-    threads = min(thread_count(), max(1, every // WORTH_A_THREAD))
+    threads = useful_threads(cells)
     if divisible and batch < 2 * threads:
         ranges = [(0, batch)] * threads
     else:

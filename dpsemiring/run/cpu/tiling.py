@@ -9,6 +9,7 @@ import numpy as np
 
 from dpsemiring.lower.numba_cells import VECTOR, padding
 from dpsemiring.lower.plan import Plan
+from dpsemiring.run.cpu.threads import useful_threads
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.windows import Rows, block_columns
 
@@ -20,6 +21,10 @@ WIDE = 1024
 # what the buffers of a tile may take: a good part of a second-level cache
 TILE_BYTES = 384 * 1024
 LEAST_SPAN, MOST_SPAN = 32, 256
+
+# the same where items lie abreast, which pays while so many rows of them go in
+ABREAST_BYTES = 2 * 1024 * 1024
+ABREAST_ROWS = 8
 
 # what may be kept between passes whatever the size of the cost
 KEEP_BYTES = 256 * 1024 * 1024
@@ -38,6 +43,16 @@ class Tiling:
     columns: Rows | None  # with a window: the first column of every strip, and how many there are
 
     @property
+    def abreast(self) -> bool:
+        """Whether items lie abreast, in groups of as many as a vector has lanes: `span`."""
+        return self.plan.schedule.kind == "abreast"
+
+    def loads(self, problem: Problem) -> np.ndarray:
+        """The cells of each item, or of each group of items."""
+        cells = problem.cells
+        return np.add.reduceat(cells, range(0, len(cells), self.span)) if self.abreast else cells
+
+    @property
     def single(self) -> bool:
         """Whether one tile holds the whole problem."""
         return self.strips <= 1 and self.tiles <= 1
@@ -50,11 +65,13 @@ class Tiling:
     def border_shape(self, batch: int, strips: int) -> tuple[int, ...]:
         """Of the rows above so many strips."""
         r, s = self.plan.recurrence, self.plan.schedule
+        if self.abreast:
+            return (-(-batch // self.span), strips, s.halo, len(r.states), (self.cols + s.margin) * self.span)
         return (batch, strips, s.halo, len(r.states), self.cols)
 
     def times_shape(self, batch: int, strips: int) -> tuple[int, ...]:
         """Of the times before the tiles of so many strips."""
-        if self.plan.schedule.kind == "rows":
+        if self.plan.schedule.kind != "skewed":
             return (batch, 0, 0, 0)
         s = self.plan.schedule
         pitch = self.height + padding(self.plan)
@@ -63,7 +80,7 @@ class Tiling:
     def segments(self, batch: int, limit: int) -> list[tuple[int, int]]:
         """Strips (first, last) whose rows and times are kept at once, so that all that is kept takes `limit` bytes, or,
         where that cannot be, about the least that is possible: then the rows above segments weigh as much as one segment."""
-        if self.strips <= 1:
+        if self.strips <= 1 or self.abreast:
             return [(0, self.strips)]
         each = 64 // VECTOR[self.plan.real] * len(self.plan.kinds)
         row = each * max(1, math.prod(self.border_shape(batch, 1)))
@@ -112,6 +129,33 @@ def tile(plan: Plan, problem: Problem, rows: int) -> Tiling:
     span = max(LEAST_SPAN, -(-s.max_delay // 16) * 16, min(MOST_SPAN, span // 16 * 16))  # whole vectors
     times = width + min(rows, s.height) - 1
     return Tiling(plan, s.height, span, -(-rows // s.height), max(1, -(-times // span)), width, columns)
+
+
+def pays_abreast(plan: Plan, problem: Problem, rows: int, cols: int) -> bool:
+    """Whether a problem takes less time with its items abreast than by `plan`: they are small, many, about of one size, and
+    share what numbers of an item the recurrence has."""
+    vector, height, batch = VECTOR[plan.real], plan.schedule.height, problem.batch
+    if batch < vector or plan.schedule.kind != "skewed" or problem.window is not None:
+        return False
+    if _row_bytes(plan, vector) * cols * min(rows, ABREAST_ROWS) > ABREAST_BYTES:
+        return False
+    numbers = [problem.sites[i] for i in plan.item_sites] + [problem.params[name] for name in plan.params]
+    if any(a.size > 1 for a in numbers):
+        return False
+    groups = range(0, batch, vector)
+    if len(groups) < min(batch, useful_threads(problem.cells)):
+        return False
+    longest = [np.maximum.reduceat(lengths, groups) for lengths in (problem.n_len, problem.m_len)]
+    skewed = -(-problem.n_len // height) * height * (problem.m_len + height - 1)
+    return vector * int((longest[0] * longest[1]).sum()) < int(skewed.sum())
+
+
+def tile_abreast(plan: Plan, rows: int, cols: int) -> Tiling:
+    """The tiling of a batch whose items lie abreast, of at most so many rows and columns."""
+    vector = VECTOR[plan.real]
+    row = (cols + plan.schedule.margin) * _row_bytes(plan, vector)
+    height = max(plan.schedule.halo, min(rows, ABREAST_BYTES // row))
+    return Tiling(plan, height, vector, -(-rows // height), 1, cols, None)
 
 
 def _row_bytes(plan: Plan, lanes: int) -> int:

@@ -140,7 +140,7 @@ def within(inside, values, others):
 
 
 # Squares of as many rows as a vector has lanes, turned round; `_edge` for those that are only in part inside: where
-# low <= c - r < high and r < rows.
+# low <= c - r < high and r < rows; `_until` likewise: where low <= c < stops[r] - by.
 
 
 @straight
@@ -156,6 +156,12 @@ def lay_edge(target, i, pitch, source, o, stride, seen, low, high, rows, outside
 
 
 @straight
+def lay_until(target, i, pitch, source, o, stride, seen, low, stops, by, outside):
+    """The same."""
+    lay_until(target, i, pitch, source, o, stride, seen, low, stops, by, outside)
+
+
+@straight
 def pick_up(source, i, pitch, target, o, stride):
     """target[o + r * stride + c] += source[i + c * pitch + r], the transpose of `lay`."""
     pick_up(source, i, pitch, target, o, stride)
@@ -168,6 +174,12 @@ def pick_up_edge(source, i, pitch, target, o, stride, low, high, rows):
 
 
 @straight
+def pick_up_until(source, i, pitch, target, o, stride, low, stops, by):
+    """The same."""
+    pick_up_until(source, i, pitch, target, o, stride, low, stops, by)
+
+
+@straight
 def put_down(source, i, pitch, target, o, stride):
     """target[o + r * stride + c] = source[i + c * pitch + r]."""
     put_down(source, i, pitch, target, o, stride)
@@ -177,3 +189,9 @@ def put_down(source, i, pitch, target, o, stride):
 def put_down_edge(source, i, pitch, target, o, stride, low, high, rows):
     """The same where it is inside."""
     put_down_edge(source, i, pitch, target, o, stride, low, high, rows)
+
+
+@straight
+def put_down_until(source, i, pitch, target, o, stride, low, stops, by):
+    """The same."""
+    put_down_until(source, i, pitch, target, o, stride, low, stops, by)

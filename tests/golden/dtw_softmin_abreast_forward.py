@@ -1,0 +1,65 @@
+"""Emitted by dpsemiring; do not edit.
+
+recurrence over Softmin(gamma)
+  D[n, m] = sum of
+    start 0 at [0, 0]: encode(cost[n, m])
+    times(D[n-1, m-1], encode(cost[n, m]))
+    times(D[n-1, m], encode(cost[n, m]))
+    times(D[n, m-1], encode(cost[n, m]))
+  total = decode of sum of
+    times(D at [-1, -1], one)
+plan
+  schedule  abreast: lanes along the items of a batch, strips of some rows
+  carrier   (x: float32), multiply-adds allowed
+  states    one, in this order within a cell
+  memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
+"""
+import numpy as np
+from numba import cfunc, njit
+
+from dpsemiring.run.cpu.staging import *
+from dpsemiring.run.cpu.vector import *
+from dpsemiring.run.cpu.abreast import *
+
+F = np.float32
+I = np.int32
+INF = F(np.inf)
+NAN = F(np.nan)
+V = 16
+SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
+INNER = {**OPTIONS, "no_cpython_wrapper": True}
+
+
+@njit(**OPTIONS)
+def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, most0, turns, done, end_n, end_m, end_k, D0, keep, L0):
+    stripe_all = largest(m_len) + 1
+    times_all = (height + 1) * stripe_all + 1
+    S0 = room(times_all * 1 * V, F)
+    W0 = room((height * stripe_all + V) * V, np.float32)
+    B0 = room((height * stripe_all + V) * V, np.float32)
+    seen0 = zeros(V, I)
+    stops = room(V, np.int64)
+    for group in range(first, last):
+        b0 = group * V
+        items = min(V, n_len.size - b0)
+        lanes = V
+        length, cols = longest(n_len, b0, items) + 0, longest(m_len, b0, items) + 0
+        stripe, strips = cols + 1, (length + height - 1) // height
+        p_gamma = all_p_gamma[0]
+        hem(S0, height + 0, stripe, 1, 1 * lanes, F(np.inf))
+        for j in range(strips):
+            n0 = j * height
+            rows = min(height, length - n0)
+            stage_abreast(W0, a0, b0, b0, items, n0, rows, cols, stripe, 1, 0, 0, n_len, more_n0, m_len, more_m0, INF, seen0, stops, 0)
+            enter_abreast(S0, R0, group, j, 1 * stripe * 1 * lanes)
+            starts = falls_abreast(0, b0, items, n_len, 0, n0, rows) or not advance
+            if starts:
+                mark_abreast(B0, 0, 0, b0, items, n_len, 0, m_len, 0, n0, rows, cols, stripe, 1, lanes)
+                call(advance_starts, S0, W0, B0, p_gamma, 0, rows * stripe, rows, cols, lanes)
+            else:
+                call(advance, S0, W0, p_gamma, 0, rows * stripe, rows, cols, lanes)
+            collect_abreast(S0, D0, b0, items, end_n, end_m, end_k, n0, rows, stripe, 1, 1, 1, lanes)
+            if n0 + rows < length:
+                leave_abreast(S0, R0, group, j, 1 * stripe * 1 * lanes, height * stripe * 1 * lanes)
+            tell_abreast(seen0, most0, b0, j)
