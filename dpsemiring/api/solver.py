@@ -155,8 +155,11 @@ class Solver:
         return self
 
     def __str__(self):
-        window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"
-        return str(make_plan(self.engine.recurrence, "float32", HEIGHTS[-1])).replace("float32", "the cost's kind") + window
+        plan = make_plan(self.engine.recurrence, "float32", HEIGHTS[-1])
+        more = "\n  batches   of small items lie abreast: an item in each lane" if plan.schedule.kind == "skewed" else ""
+        if self.topology.window is not None:
+            more = f"\n  window    {self.topology.window}"
+        return str(plan).replace("float32", "the cost's kind") + more
 
     def __repr__(self):
         return f"Solver({len(self.topology.steps)} steps, {self.semiring!r})"

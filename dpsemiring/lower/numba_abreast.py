@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower.ir import Site
+from dpsemiring.lower.numba_sources import Window
 from dpsemiring.lower.numba_text import Drivers, begin, place_index
 from dpsemiring.lower.plan import Plan, Wanted
 
@@ -35,6 +36,7 @@ class Abreast(Drivers):
             for flat in self._flats(window, wanted is not None and plane in wanted.drains):
                 w(f"{flat} = room(V * tall{window.name} * wide{window.name}, F)")
                 w(f"{flat}_ = {flat}.reshape((V, tall{window.name}, wide{window.name}))")
+            self._narrow(window)
 
     def _flats(self, window, drained: bool) -> list[str]:
         return [f"C{window.name}"] + ([f"Q{window.name}"] if drained else [])
@@ -50,6 +52,12 @@ class Abreast(Drivers):
         w(f"stripe, strips = cols + {p.schedule.margin}, (length + height - 1) // height")
         for u in self.U:
             w(f"{u} = all_{u}[0]")
+        for window in self.windows.of.values():
+            if self._direct(window):
+                with w.block(f"if narrow{window.name}:"):
+                    for k in range(len(window.kinds)):
+                        x, y, _ = window.arrays(k)
+                        w(f"gather(Y{window.name}_{k}, {x}, {y}, b0, items, cols)")
         for c, z in enumerate(p.recurrence.semiring.trace.zero):
             w(f"hem(S{c}, height + {p.schedule.halo - 1}, {self._row}, {self.states} * lanes, {self.value(z)})")
         if backward:
@@ -70,14 +78,11 @@ class Abreast(Drivers):
     def recompute(self) -> None:
         """Sweep a strip forward, from the rows above it."""
         p, w, r = self.plan, self.w, self.plan.recurrence
-        for window in self.windows.of.values():
-            self._need(window)
-            with w.block("for r in range(items):"):
-                for k, kind in enumerate(window.kinds):
-                    w(f"fill_{kind}(C{window.name}, {self._part(window)}, {', '.join(window.arrays(k))}, {k == 0})")
         for i in p.cell_sites:
-            outside = self.value_text(self.outside(r.sites[i]))
-            w(f"stage_abreast(W{i}, {self._plane(i, r.sites[i], 'C')}, {outside}, seen{i}, {self._origin(i)})")
+            if not self.made(i):
+                self.stage(i)
+        for window in self.windows.of.values():
+            self.make(window)
         for c in self.components:
             w(f"enter_abreast(S{c}, R{c}, group, j, {self._rows_above()})")
         if not p.starts_everywhere:
@@ -97,11 +102,43 @@ class Abreast(Drivers):
 
     # --- planes that are made as they are needed ----------------------------------------------------
 
-    def _need(self, window) -> None:
-        """Which rows of a plane the cells of a strip read."""
-        n = window.name
-        w = self.w
+    def make(self, window: Window) -> None:
+        """The costs of a strip: straight where cells read them if there are few features, otherwise item by item."""
+        n, w = window.name, self.w
         w(f"r{n} = max(0, n0 + {window.before[0]})")
+        wide = "if True:"
+        if self._direct(window):
+            wide = "else:"
+            with w.block(f"if narrow{n}:"):
+                for k, kind in enumerate(window.kinds):
+                    place = f"b0, items, n0, rows, cols, {self._row}, {', '.join(window.arrays(k))}"
+                    w(f"spread_{kind}(W{window.site}, {place}, Y{n}_{k}, row{n}, {k == 0})")
+        with w.block(wide):
+            with w.block("for r in range(items):"):
+                for k, kind in enumerate(window.kinds):
+                    w(f"fill_{kind}(C{n}, {self._part(window)}, {', '.join(window.arrays(k))}, {k == 0})")
+            for i in self.plan.cell_sites:
+                if self.made(i) and self.windows.of[self.plan.recurrence.sites[i].name] is window:
+                    self.stage(i)
+
+    def stage(self, i: int) -> None:
+        """Lay a site's numbers out for a strip."""
+        site = self.plan.recurrence.sites[i]
+        outside = self.value_text(self.outside(site))
+        self.w(f"stage_abreast(W{i}, {self._plane(i, site, 'C')}, {outside}, seen{i}, {self._origin(i)})")
+
+    def _direct(self, window: Window) -> bool:
+        """Whether cells read the cost of their own place alone, and it is made of features."""
+        return window.reach == (0, 0) and self.plan.recurrence.extra == (0, 0) and "entries" not in window.kinds
+
+    def _narrow(self, window: Window) -> None:
+        if self._direct(window):
+            n = window.name
+            few = [f"{window.arrays(k)[0]}.shape[2] <= NARROW" for k in range(len(window.kinds))]
+            self.w(f"narrow{n} = {' and '.join(few)} and min(more_n{window.site}, more_m{window.site}) >= 0")
+            self.w(f"row{n} = zeros(NARROW * V, F)")
+            for k in range(len(window.kinds)):
+                self.w(f"Y{n}_{k} = zeros(stripe_all * NARROW * V if narrow{n} else 0, F)")
 
     def _part(self, window) -> str:
         """What of an item's plane a strip reads, and where it stands."""

@@ -188,6 +188,7 @@ def begin(plan: Plan, driver: bool = False, kind: type[_D] = Drivers) -> _D:  # 
     kernel = kind(plan)
     about = str(plan).replace("\\", "")
     more = (["abreast"] if driver and kernel.abreast else []) + (["sources"] if driver and plan.fused else [])
+    more += ["narrow"] if driver and kernel.abreast and plan.fused else []
     sources = "".join(f"\nfrom dpsemiring.run.cpu.{name} import *" for name in more)
     header = _HEADER.format(about=about, real=plan.real, integer=INTEGER[plan.real], vector=kernel.vector, sources=sources)
     kernel.w(*header.rstrip("\n").split("\n"))
