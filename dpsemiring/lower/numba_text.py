@@ -276,7 +276,6 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
             w("e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)")
             with w.block("for tile in range(tiles - 1, -1, -1):"):
                 kernel.tile()
-                kernel.recompute()
                 kernel.neighbour("min(j + 1, strips - 1)")
                 with w.block("if j + 1 < min(strips, j_last):"):
                     w(
@@ -284,33 +283,38 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                         if kernel.skewed
                         else "wait(done, b, slot + 1, known)"
                     )
-                kernel.windows.drain(wanted)
+                w("entered, seeded = False, 0")
                 for key, border in zip(keys, borders):
                     around = f"t0, t1, height, cols, known, shift, {s.margin}, lanes, {kernel.pad}, {kernel.delay}, times"
-                    w(f"enter_flows({kernel.flow_name(key)}, {border}, b, j, {around}, {kernel.skewed})")
+                    w(f"entered |= enter_flows({kernel.flow_name(key)}, {border}, b, j, {around}, {kernel.skewed})")
                 place = f"b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, {kernel.states}, lanes, {kernel.skewed}"
-                w("seeded = 0")
                 for a in seeds:
                     w(f"seeded = plant({a}, d{a}, {place})")
-                common = [*map(kernel.flow_name, keys), *seeds, *outs, *kernel.U, *kernel.bounds]
-                common += ["seeded", "t0, t1 - t0", "rows", "cols", "lanes"]
-                with kernel.where_starts():
-                    w(f"call(retreat_starts, {', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
-                if not plan.starts_everywhere:
-                    with w.block("else:"):
-                        w(f"call(retreat, {', '.join([*kernel.S, *kernel.W, *common])})")
-                with w.block("if seeded:"):
-                    for a in seeds:
-                        w(f"uproot({a}, {place})")
+                with w.block("if entered or seeded > 0:"):
+                    kernel.recompute()
+                    kernel.windows.drain(wanted)
+                    common = [*map(kernel.flow_name, keys), *seeds, *outs, *kernel.U, *kernel.bounds]
+                    common += ["seeded", "t0, t1 - t0", "rows", "cols", "lanes"]
+                    with kernel.where_starts():
+                        w(f"call(retreat_starts, {', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
+                    if not plan.starts_everywhere:
+                        with w.block("else:"):
+                            w(f"call(retreat, {', '.join([*kernel.S, *kernel.W, *common])})")
+                    with w.block("if seeded:"):
+                        for a in seeds:
+                            w(f"uproot({a}, {place})")
+                    for out in outs:
+                        if kernel.drained(out, wanted) and not kernel.summed(out):
+                            w(kernel.windows.unstage(kernel.site_of(out).name, out, kernel.site_of(out).at))
+                with w.block("else:"):  # nothing flows on from nothing
+                    for name in [*map(kernel.flow_name, keys), *(out for out in outs if not kernel.summed(out))]:
+                        w(f"clear({name})")
                 for key, border in zip(keys, borders):
                     at = f"t0, t1, rows, cols, lanes, {kernel.pad}, {kernel.skewed}"
                     w(f"leave_flows({kernel.flow_name(key)}, {border}, b, j, {at})")
                 for out in outs:
                     site = kernel.site_of(out)
-                    if kernel.summed(out):
-                        continue
-                    if kernel.drained(out, wanted):
-                        w(kernel.windows.unstage(site.name, out, site.at))
+                    if kernel.summed(out) or kernel.drained(out, wanted):
                         continue
                     if site is None:
                         geometry = f"b, n0, rows, t0, t1, cols, 0, left, length, m_all, lanes, {kernel.skewed}, fresh"

@@ -67,27 +67,33 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
             for tile in range(tiles - 1, -1, -1):
                 t0 = tile * span
                 t1 = min(times, t0 + span)
-                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0)
-                enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
-                starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
-                if starts:
-                    mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, True)
-                    call(advance_starts, S0, W0, B0, p_gamma, t0, t1 - t0, rows, cols, lanes)
-                else:
-                    call(advance, S0, W0, p_gamma, t0, t1 - t0, rows, cols, lanes)
                 if j + 1 < min(strips, j_last):
                     wait(done, b, slot + 1, known - max(0, t0 - height - 1 + shift))
-                enter_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
-                enter_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
-                enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
-                seeded = 0
+                entered, seeded = False, 0
+                entered |= enter_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
+                entered |= enter_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
+                entered |= enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
                 seeded = plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
-                if starts:
-                    call(retreat_starts, S0, W0, B0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
+                if entered or seeded > 0:
+                    stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0)
+                    enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
+                    starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
+                    if starts:
+                        mark(B0, 0, 0, length, m_all, n0, rows, t0, t1, left, cols, lanes, True)
+                        call(advance_starts, S0, W0, B0, p_gamma, t0, t1 - t0, rows, cols, lanes)
+                    else:
+                        call(advance, S0, W0, p_gamma, t0, t1 - t0, rows, cols, lanes)
+                    if starts:
+                        call(retreat_starts, S0, W0, B0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
+                    else:
+                        call(retreat, S0, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
+                    if seeded:
+                        uproot(A0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
                 else:
-                    call(retreat, S0, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
-                if seeded:
-                    uproot(A0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
+                    clear(G1_1_0_0)
+                    clear(G1_0_0_0)
+                    clear(G0_1_0_0)
+                    clear(dW0)
                 leave_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
                 leave_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
                 leave_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)

@@ -344,6 +344,21 @@ def test_keeping_less_changes_nothing(name):
                     np.testing.assert_array_equal(x, y)
 
 
+def test_tiles_that_nothing_flows_to_are_zero():
+    """A hard path leaves most tiles alone, also before its end and where it enters one from below or from the right."""
+    rng = np.random.default_rng(10)
+    cost = rng.random((2, 300, 900))
+    for ends in ([dp.End()], [dp.End(-1, 30), dp.End(70, -1, penalty=-100.0)]):
+        solver = dp.compile(dp.Topology(dp.topologies.dtw().steps, dp.Boundary([dp.Start()], ends)), dp.Tropical)
+        for lengths in ([300, 170], [900, 500]), ([290, 300], [890, 90]):
+            result = solver(cost, lengths)
+            visited = np.zeros(cost.shape)
+            for item, path in zip(visited, result.path):
+                item[tuple(path.T)] = 1.0
+            np.testing.assert_array_equal(result.marginals, visited)
+            np.testing.assert_array_equal(result.occupancy, visited)
+
+
 def test_memory_is_a_number_of_bytes():
     with pytest.raises(ValueError, match="memory is a number of bytes, found '1 GB'"):
         dp.compile(dp.topologies.dtw(), dp.Tropical, memory="1 GB")

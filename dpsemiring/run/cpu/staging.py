@@ -433,12 +433,14 @@ def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, stat
 
 @apart(**_options)
 def enter_flows(flows, border, item, strip, t0, t1, height, cols, known, shift, margin, lanes, after, delay, times, skewed):
-    """Prepare the flows around a tile: those from the times after it, and from the rows after the strip."""
+    """Prepare the flows around a tile, from the times after it and from the rows after the strip; whether there are any."""
     pitch = lanes + after
     count = t1 - t0
+    some = 0
     if t1 < times:
         for i in range(delay * pitch):
             flows[count * pitch + i] = flows[i]
+            some += flows[i] != 0
     else:
         flows[count * pitch : (count + delay) * pitch] = 0
     rows = border[item, (strip + 1) % border.shape[1]]
@@ -454,6 +456,7 @@ def enter_flows(flows, border, item, strip, t0, t1, height, cols, known, shift, 
                 flows[at + m * pitch] = 0
             for m in range(max(begin, low), min(stop, high)):
                 flows[at + m * pitch] = rows[i, m + shift]
+                some += rows[i, m + shift] != 0
             for m in range(max(stop, low), high):
                 flows[at + m * pitch] = 0
     else:
@@ -462,6 +465,8 @@ def enter_flows(flows, border, item, strip, t0, t1, height, cols, known, shift, 
         for i in range(reach):
             for m in range(begin, stop):
                 flows[(count + i) * pitch + m] = rows[i, m + shift]
+                some += rows[i, m + shift] != 0
+    return some > 0
 
 
 @apart(**_options)
