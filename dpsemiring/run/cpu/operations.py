@@ -115,6 +115,12 @@ def lanes_within(b, like, time, first, last, lane):
     return b.and_(b.icmp_signed(">=", time, bounds[0]), b.icmp_signed("<", time, bounds[1]))
 
 
+def some(b, condition):
+    """Whether a condition holds in any lane."""
+    bits = ir.IntType(condition.type.count)
+    return b.icmp_unsigned("!=", b.bitcast(condition, bits), ir.Constant(bits, 0))
+
+
 # --- arithmetic -------------------------------------------------------------------------------------
 
 
@@ -175,7 +181,7 @@ _ELEMENTARY = (
 
 OPERATIONS = {
     **{f.__name__: f for f in (load, store, load_part, store_part, peek, poke, splat, totals)},
-    **{f.__name__: f for f in (lanes_between, lanes_within)},
+    **{f.__name__: f for f in (lanes_between, lanes_within, some)},
     **SQUARES,
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
     **{f"f{name}": _arithmetic(name, CONTRACT) for name in ("add", "sub", "mul")},

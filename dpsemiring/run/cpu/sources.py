@@ -114,11 +114,16 @@ def fill_products(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y
 
 
 @straight
-def _pack(packed, at, lanes, flows, place, width, rows, low, high, scale):
-    """The scaled flows to some rows of one panel, one vector after the other, 0 where there is no cell."""
+def _pack(packed, at, lanes, flows, place, width, rows, low, high, scale, zero):
+    """The scaled flows to some rows of one panel, one vector after the other, 0 where there is no cell; whether any is not 0."""
+    found = None
     for i in range(ROWS):
         end = where(lt(rows, i + 1), low, high)  # noqa: F821
-        store(packed, at + i * lanes, fmul(load_part(flows, place + i * width, low, end), splat(scale)))  # noqa: F821
+        flow = fmul(load_part(flows, place + i * width, low, end), splat(scale))  # noqa: F821
+        store(packed, at + i * lanes, flow)  # noqa: F821
+        moves = ne(flow, splat(zero))  # noqa: F821
+        found = moves if found is None else either(found, moves)  # noqa: F821
+    return some(found)  # noqa: F821
 
 
 @straight
@@ -161,25 +166,27 @@ def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale
     x0 = item * x.shape[1] * depth if x.shape[0] > 1 else 0
     y0 = item * y.shape[1] * pitch * lanes if y.shape[0] > 1 else 0
     to0 = item * depth * to_x.shape[2] if x.shape[0] > 1 else 0
-    p_first, p_stop = m_first // lanes, (m_stop + lanes - 1) // lanes
-    packed = np.empty((p_stop - p_first) * ROWS * lanes, flows.dtype)
+    p_first, p_stop, size = m_first // lanes, (m_stop + lanes - 1) // lanes, ROWS * lanes
+    packed = np.empty((p_stop - p_first) * size, flows.dtype)
+    panels = np.empty(p_stop - p_first, np.int64)  # those that anything flows to: under a sharp minimum few
     for n in range(n_first, n_stop, ROWS):
+        count = 0
         for p in range(p_first, p_stop):
             low, high = max(m_first - p * lanes, 0), min(m_stop - p * lanes, lanes)
             place = (n - n_first) * width + c0 + p * lanes - m_first
-            _pack(packed, (p - p_first) * ROWS * lanes, lanes, flows, place, width, n_stop - n, low, high, by)
+            if _pack(packed, count * size, lanes, flows, place, width, n_stop - n, low, high, by, zero):
+                panels[count] = y0 + p * pitch * lanes
+                count += 1
         at_x = x0 + n * depth
-        for d in range(depth):
+        for d in range(depth if count else 0):
             sums = _nothing(zero)
             frames = _of_rows(x, at_x + d, depth)
-            at, at_y = 0, y0 + (p_first * pitch + d) * lanes
-            for _ in range(p_first, p_stop):
+            for k in range(count):
+                at_y = panels[k] + d * lanes
                 if squares:
-                    sums = _back_squares(sums, frames, packed, at, lanes, y, to_y, at_y)
+                    sums = _back_squares(sums, frames, packed, k * size, lanes, y, to_y, at_y)
                 else:
-                    sums = _back_products(sums, frames, packed, at, lanes, y, to_y, at_y)
-                at += ROWS * lanes
-                at_y += pitch * lanes
+                    sums = _back_products(sums, frames, packed, k * size, lanes, y, to_y, at_y)
             _add_sums(to_x, to0 + d * to_x.shape[2] + n, n_stop - n, sums, sign)
 
 
