@@ -195,12 +195,17 @@ class _Frames:
 
     def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
         """Whether the frames show for certain what the cost would; marks the items with a NaN."""
-        x, y = (_largest(a) for a in self.moving)
+        x, y = (_largest(a, nan=np.inf) for a in self.moving)
+        finite = x + y < np.inf
+        if not finite:
+            x, y = (_largest(a) for a in self.moving)
         self.most = self.moving[0].shape[2] * ((x + y) ** 2 if self.kind == "differences" else x * y)
         if not max(1.0, abs(self.scale)) * self.most < room:  # infinities too
             return False
         if self.scale and not 1.0 / ORDINARY <= abs(self.scale) <= ORDINARY:
             return False
+        if finite:
+            return True
         for found, read in zip(self.prepared, (reads.rows, reads.columns)):
             for b in range(len(nan)) if any(np.isnan(p.array.sum()) for p in found) else ():
                 bad = np.isnan(found[b if len(found) > 1 else 0].array).any(axis=1)
@@ -220,8 +225,9 @@ class _Frames:
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to an input, from what flows to its prepared frames; NaN in the items that are lost."""
-        array = self.bound.arrays[place]
-        out = np.zeros(array.shape)
+        array, kind = self.bound.arrays[place], self.bound.kind
+        same = (kind.columns if place else kind.rows) is as_it_stands
+        out = np.zeros(array.shape, self.real if same else np.float64)
         if place:
             gradient = gradient.swapaxes(2, 3).reshape(len(array), gradient.shape[1] * gradient.shape[3], gradient.shape[2])
         else:
@@ -229,7 +235,7 @@ class _Frames:
         with np.errstate(all="ignore"):
             for to, flow, p in zip(out, gradient, self.prepared[place]):
                 n, depth = p.array.shape
-                to[:n] = p.back(flow[:n, :depth].astype(np.float64))
+                to[:n] = flow[:n, :depth] if same else p.back(flow[:n, :depth].astype(np.float64))
         for b in lost:
             out[b if len(out) > 1 else 0, : self.lengths[place][b]] = np.nan
         return out.reshape(self.bound.shapes[place])
