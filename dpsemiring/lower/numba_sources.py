@@ -74,7 +74,7 @@ class Windows:
             if p.direct:
                 continue
             n, m = p.reach
-            wide = f"(times_all + height + {m + 1})" if self.skewed else f"(cols_all + {m + 1})"
+            wide = f"(times_all + height + V + {m + 1})" if self.skewed else f"(cols_all + V + {m + 1})"
             self.w(f"wide{p.name} = {wide}", f"tall{p.name} = height + {n + 1}")
             for flat in [f"C{p.name}"] + ([f"Q{p.name}"] if wanted and plane in wanted.drains else []):
                 self.w(f"{flat} = room(tall{p.name} * wide{p.name}, F)")
@@ -96,7 +96,7 @@ class Windows:
         n_all, m_all = p.extent
         self.w(f"s{p.name} = max(r{p.name}, min({n_all}, {moved('n0 + rows', high_n)}))")
         first, stop = ("max(0, t0 - rows + 1)", "min(cols, t1)") if self.skewed else ("0", "cols")
-        self.w(f"c_need = max(0, {moved(f'left + {first}', low_m)})")
+        self.w(f"c_need = max(0, {moved(f'left + {first}', low_m)}) // V * V")  # panels begin there
         self.w(f"c_stop = max(c_need, min({m_all}, {moved(f'left + {stop}', high_m)}))")
 
     def fill(self) -> None:

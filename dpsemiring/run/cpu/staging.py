@@ -21,7 +21,7 @@ from numba import njit
 
 from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
 from dpsemiring.run.cpu.turns import claim, publish, wait  # noqa: F401 (and these)
-from dpsemiring.run.cpu.vector import lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge
+from dpsemiring.run.cpu.vector import lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge, shift
 
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 
@@ -208,18 +208,15 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
 @apart(**_options)
 def slide(strip, width, rows, begin, end, first, stop):
     """Move a row-major strip of the columns begin .. end to be one of the columns first .. stop; which ones it then holds."""
-    low, high = max(begin, first), min(end, stop)
+    low, high, vector = max(begin, first), min(end, stop), 64 // strip.itemsize
     if low >= high:
         return stop, stop
-    if begin != first:
-        for r in range(rows):
-            old, new = r * width + low - begin, r * width + low - first
-            if new < old:
-                for m in range(high - low):
-                    strip[new + m] = strip[old + m]
-            else:
-                for m in range(high - low - 1, -1, -1):
-                    strip[new + m] = strip[old + m]
+    last = (high - low - 1) // vector * vector
+    for r in range(rows) if begin != first else range(0):
+        old, new = r * width + low - begin, r * width + low - first
+        for m in range(0, high - low, vector):
+            c = m if new < old else last - m
+            shift(strip, new + c, old + c, high - low - c)
     return low, high
 
 

@@ -139,6 +139,12 @@ def within(inside, values, others):
     return tuple(where(inside, x, y) for x, y in zip(values, others))  # noqa: F821
 
 
+@straight
+def shift(strip, to, at, some):
+    """strip[to : to + some] = strip[at : at + some], at most a vector."""
+    store_part(strip, to, load_part(strip, at, 0, some), 0, some)  # noqa: F821
+
+
 # Squares of as many rows as a vector has lanes, turned round; `_edge` for those that are only in part inside: where
 # low <= c - r < high and r < rows; `_until` likewise: where low <= c < stops[r] - by.
 
