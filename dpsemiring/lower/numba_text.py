@@ -289,7 +289,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                     w(f"entered |= enter_flows({kernel.flow_name(key)}, {border}, b, j, {around}, {kernel.skewed})")
                 place = f"b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, {kernel.states}, lanes, {kernel.skewed}"
                 for a in seeds:
-                    w(f"seeded = plant({a}, d{a}, {place})")
+                    w(f"seeded += plant({a}, d{a}, {place})")
                 with w.block("if entered or seeded > 0:"):
                     kernel.recompute()
                     kernel.windows.drain(wanted)

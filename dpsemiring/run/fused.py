@@ -216,9 +216,11 @@ class _Frames:
         return True
 
     def zeros(self) -> tuple[np.ndarray, ...]:
-        """What flows to the rows, feature by feature, and to the columns, in their panels."""
-        x, y = self.moving
-        return np.zeros((len(x), x.shape[2], x.shape[1] - ROWS + 1), self.real), np.zeros_like(y)
+        """What flows to the rows, feature by feature, and to the columns, in their panels.
+
+        Features lie an odd number of lines apart, for the same reason as panels."""
+        (x, y), lanes = self.moving, LINE // self.real.itemsize
+        return np.zeros((len(x), x.shape[2], (-(-x.shape[1] // lanes) | 1) * lanes), self.real), np.zeros_like(y)
 
     def largest(self) -> float:
         return abs(self.scale) * self.most

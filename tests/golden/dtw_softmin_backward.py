@@ -73,7 +73,7 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
                 entered |= enter_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
                 entered |= enter_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
                 entered |= enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
-                seeded = plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
+                seeded += plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
                 if entered or seeded > 0:
                     stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0)
                     enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)

@@ -15,7 +15,7 @@ drain at the same time what belongs to different items, and different rows of on
 Frames are laid out for vectors of V columns: `x` is (B, N + ROWS - 1, D), the last rows zeros, and `y` is in panels of V
 columns, (B, P, D or D + 1, V), zeros where there is no column or no feature. The number of lines in a panel is odd:
 else panels would lie a power of two apart, and one feature of them all in one set of the cache. The gradient of `y` has
-the layout of `y`, that of `x` is (B, D, N), so that sums of several rows are added as one vector.
+the layout of `y`, that of `x` is (B, D, N or more), so that sums of several rows are added as one vector.
 """
 
 from __future__ import annotations

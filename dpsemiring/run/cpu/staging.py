@@ -405,14 +405,14 @@ def spill(values, out, item, n0, rows, t0, t1, left, cols, states, lanes, pad, d
 
 @apart(**_options)
 def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, states, lanes, skewed):
-    """Add what flows to those of the ends `begin:stop` that lie in this tile to its seeds; how many there are."""
+    """Add what flows to those of the ends `begin:stop` that lie in this tile to its seeds; to how many anything does."""
     count = 0
     e = next_end(end_n, end_m, item, begin, stop, n0, t0, t1, left, skewed)
     while e < stop:
         l, m = end_n[item, e] - n0, end_m[item, e] - left
         time, lane = (m + l, l) if skewed else (l, m)
         seeds[((time - t0) * states + end_k[item, e]) * lanes + lane] += flows[item, e]
-        count += 1
+        count += flows[item, e] != 0
         e = next_end(end_n, end_m, item, e + 1, stop, n0, t0, t1, left, skewed)
     return count
 
