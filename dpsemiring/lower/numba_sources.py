@@ -1,9 +1,11 @@
-"""The Numba target, around the tiles: planes whose cost is made as it is needed, from `run.cpu.sources`.
+"""The Numba target, around the tiles: planes whose cost is made as it is needed, from `run.cpu.sources`
+and `run.cpu.slanted`.
 
 Such a plane has a row-major window `C` over the rows and columns that a tile reads, and one `Q` for what flows to them. From tile
 to tile the windows slide: columns in both stay, those that come are filled in (flows: 0), and flows of columns that go are
 complete and taken back. Columns are those of the plane; the window begins with column `c_need`. Where a strip is one tile
 of the same layout, rows of lanes along m, and cells read what stands at their own place, its own buffers are the windows.
+In skewed tiles costs that are read from one place need no window: they are laid straight into the buffer of the tile.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from dpsemiring.lower.text import Writer, moved
 
 # the arrays of a kernel kind: how many it reads, how many gradients it has
 ARRAYS = {"differences": (3, 2), "products": (3, 2), "entries": (4, 1)}
+# what is held of the rows of a strip whose costs are laid out by `run.cpu.slanted`
+HELD = {"differences": "frames", "products": "frames", "entries": "entries"}
 
 
 @dataclass(frozen=True)
@@ -23,16 +27,21 @@ class Window:
 
     name: str
     site: int  # one that reads it
+    at: tuple[int, int]  # where that reads
     kinds: tuple[str, ...]
     before: tuple[int, int]  # rows and columns, <= 0
     after: tuple[int, int]  # >= 0
     direct: bool  # whether the buffers of the tile serve as windows
+    slanted: bool  # whether costs go straight into the buffer of the tile, which is skewed
 
     def arrays(self, k: int) -> list[str]:
         return [f"{self.name}_{k}_{i}" for i in range(ARRAYS[self.kinds[k]][0])]
 
     def gradients(self, k: int) -> list[str]:
         return [f"d{self.name}_{k}_{i}" for i in range(ARRAYS[self.kinds[k]][1])]
+
+    def held(self, k: int) -> str:
+        return f"H{self.name}_{k}"
 
     @property
     def inputs(self) -> list[str]:
@@ -63,7 +72,9 @@ class Windows:
             at = {i: s.at for i, s in enumerate(plan.recurrence.sites) if s.role == "cost" and s.name == plane}
             low, high = zip(*[(min(0, *x), max(0, *x)) for x in zip(*at.values())])
             direct = not skewed and list(at.values()) == [(0, 0)] and plan.recurrence.extra == (0, 0)
-            self.of[plane] = Window(f"P{p}", next(iter(at)), kinds, low, high, direct)
+            # where several sites read a plane, its costs are made once for all of them
+            slanted = skewed and len(at) == 1
+            self.of[plane] = Window(f"P{p}", *next(iter(at.items())), kinds, low, high, direct, slanted)
 
     def inputs(self) -> list[str]:
         return [name for window in self.of.values() for name in window.inputs]
@@ -76,7 +87,12 @@ class Windows:
             n, m = p.reach
             wide = f"(times_all + height + V + {m + 1})" if self.skewed else f"(cols_all + V + {m + 1})"
             self.w(f"wide{p.name} = {wide}", f"tall{p.name} = height + {n + 1}")
-            for flat in [f"C{p.name}"] + ([f"Q{p.name}"] if wanted and plane in wanted.drains else []):
+            if p.slanted:
+                for k, kind in enumerate(p.kinds):
+                    room = f"breadth_{HELD[kind]}(times_all + height, {', '.join(p.arrays(k))})"
+                    self.w(f"{p.held(k)} = room({room} * height, F)")
+            flows = [f"Q{p.name}"] if wanted and plane in wanted.drains else []
+            for flat in flows if p.slanted else [f"C{p.name}", *flows]:
                 self.w(f"{flat} = room(tall{p.name} * wide{p.name}, F)")
                 self.w(f"{flat}_ = {flat}.reshape((1, tall{p.name}, wide{p.name}))")
 
@@ -86,6 +102,9 @@ class Windows:
             if p.direct:
                 continue
             self.w(f"{p.name}_low, {p.name}_high, {p.name}_from, {p.name}_to = 0, 0, 0, 0")
+            for k, kind in enumerate(p.kinds) if p.slanted else ():
+                place = f"lanes, b, {moved('n0', p.at[0])}, {p.extent[0]}, cols"
+                self.w(f"hold_{HELD[kind]}({p.held(k)}, {place}, {', '.join(p.arrays(k))})")
 
     _strip = "lanes, 0, b, n0, n0 + rows, left, left + cols"
 
@@ -106,6 +125,8 @@ class Windows:
                 for k, kind in enumerate(p.kinds):
                     self.w(f"fill_{kind}(W{p.site}, {self._strip}, {', '.join(p.arrays(k))}, {k == 0})")
                 continue
+            if p.slanted:
+                continue
             self.need(p)
             n = p.name
             self.w(f"low, high = slide(C{n}, wide{n}, s{n} - r{n}, {n}_low, {n}_high, c_need, c_stop)")
@@ -116,21 +137,28 @@ class Windows:
                         self.w(f"fill_{kind}({place}, {', '.join(p.arrays(k))}, {k == 0})")
             self.w(f"{n}_low, {n}_high = c_need, c_stop")
 
-    def stage(self, plane: str, i: int, at: tuple[int, int], outside: str) -> str:
-        """The statement that lays a plane's costs out for a tile."""
-        if self.of[plane].direct:
-            return "pass"
-        return f"stage(W{i}, C{self.of[plane].name}_, {self._place(plane, at)}, {outside}, lanes, {self.skewed}, seen{i})"
+    def stage(self, plane: str, i: int, at: tuple[int, int], outside: str) -> list[str]:
+        """The statements that lay a plane's costs out for a tile."""
+        p = self.of[plane]
+        if p.direct:
+            return ["pass"]
+        if p.slanted:
+            n, m = moved("n0", at[0]), moved("left", at[1])
+            place = f"lanes, b, {n}, rows, t0, t1, {m}, {', '.join(p.extent)}, cols, {outside}"
+            return [
+                f"lay_{kind}(W{i}, {p.held(k)}, {place}, {', '.join(p.arrays(k))}, {k == 0})" for k, kind in enumerate(p.kinds)
+            ]
+        return [f"stage(W{i}, C{p.name}_, {self._place(plane, at, 'low')}, {outside}, lanes, {self.skewed}, seen{i})"]
 
     def unstage(self, plane: str, buffer: str, at: tuple[int, int]) -> str:
         if self.of[plane].direct:
             return "pass"
-        return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at)}, lanes, {self.skewed}, False)"
+        return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at, 'from')}, lanes, {self.skewed}, False)"
 
-    def _place(self, plane, at):
+    def _place(self, plane, at, first):
         p, (n_all, m_all) = self.of[plane].name, self.of[plane].extent
-        here = f"{moved(f'-r{p}', at[0])}, {moved('left', at[1])} - {p}_low"
-        return f"0, n0, rows, t0, t1, cols, {here}, {n_all} - r{p}, {m_all} - {p}_low"
+        here = f"{moved(f'-r{p}', at[0])}, {moved('left', at[1])} - {p}_{first}"
+        return f"0, n0, rows, t0, t1, cols, {here}, {n_all} - r{p}, {m_all} - {p}_{first}"
 
     def drain(self, wanted: Wanted) -> None:
         """Take back the flows of columns that leave the window of a tile, and make room for its own."""

@@ -144,7 +144,7 @@ class Drivers(Sweeps):
             site = r.sites[i]
             outside = self.value_text(self.outside(site))
             if self.made(i):
-                w(self.windows.stage(site.name, i, site.at, outside))
+                w(*self.windows.stage(site.name, i, site.at, outside))
                 continue
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
             at = f"{site.at[0]}, {moved('left', site.at[1])}"
@@ -187,9 +187,10 @@ def begin(plan: Plan, driver: bool = False, kind: type[_D] = Drivers) -> _D:  # 
     """The head of a module."""
     kernel = kind(plan)
     about = str(plan).replace("\\", "")
-    more = (["abreast"] if driver and kernel.abreast else []) + (["sources"] if driver and plan.fused else [])
-    more += ["narrow"] if driver and kernel.abreast and plan.fused else []
-    sources = "".join(f"\nfrom dpsemiring.run.cpu.{name} import *" for name in more)
+    rooms = ["abreast"] if kernel.abreast else []
+    if plan.fused:
+        rooms += ["sources", "narrow" if kernel.abreast else "slanted"]
+    sources = "".join(f"\nfrom dpsemiring.run.cpu.{room} import *" for room in rooms if driver)
     header = _HEADER.format(about=about, real=plan.real, integer=INTEGER[plan.real], vector=kernel.vector, sources=sources)
     kernel.w(*header.rstrip("\n").split("\n"))
     return kernel

@@ -48,6 +48,7 @@ def _support() -> str:
         "turns.py",
         "sources.py",
         "narrow.py",
+        "slanted.py",
     )
     sources = [(here / name).read_text(encoding="utf-8") for name in names]
     return "\0".join([numba.__version__, dpsemiring.__version__, *sources])

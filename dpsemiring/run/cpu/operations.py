@@ -97,6 +97,13 @@ def _neighbours(b, x, y):
     return b.fadd(even, odd)
 
 
+def alternate(b, x, y, step):
+    """The lanes of y whose number has the bit `step`, the others of x."""
+    count = x.type.count
+    lanes = [i + count if i & step.constant else i for i in range(count)]
+    return b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, count), lanes))
+
+
 def lanes_between(b, like, low, high):
     """The condition low <= lane < high, for as many lanes as `like` has."""
     ty = ir.VectorType(I64, like.type.count)
@@ -181,7 +188,7 @@ _ELEMENTARY = (
 
 OPERATIONS = {
     **{f.__name__: f for f in (load, store, load_part, store_part, peek, poke, splat, totals)},
-    **{f.__name__: f for f in (lanes_between, lanes_within, some)},
+    **{f.__name__: f for f in (alternate, lanes_between, lanes_within, some)},
     **SQUARES,
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
     **{f"f{name}": _arithmetic(name, CONTRACT) for name in ("add", "sub", "mul")},

@@ -30,6 +30,11 @@ class Traced:
     def __init__(self, b, value):
         self.b, self.value = b, value
 
+    @property
+    def count(self) -> int:
+        """The lanes of a vector."""
+        return self.value.type.count
+
     def _with(self, name, x, y):
         return Traced(self.b, getattr(self.b, name)(_llvm(x), _llvm(y)))
 
