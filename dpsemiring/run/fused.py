@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsemiring.run.arrays import every
 from dpsemiring.run.local_costs import Prepared, as_it_stands
 from dpsemiring.run.sources import BoundAtom, BoundSource
 
@@ -158,39 +159,42 @@ class _Frames:
         self.atom, self.real = atom.atom, real
         self.bound, self.kind = atom, atom.kind.form
         self.scale = atom.scale * atom.kind.factor
-        self.prepared: list[list[Prepared]] = []
+        self.frames: list[np.ndarray] = []  # of either input, prepared: (B or 1, N, D), 0 beyond the lengths
+        self.prepared: list[list[Prepared] | None] = []  # by item, where there is something to prepare
         self.most = 0.0  # no sum over features is greater, in absolute value, once `shows` has looked
 
     def prepare(self, n_len, m_len) -> None:
         """Lay the prepared frames out."""
         self.lengths = n_len, m_len
         kind, options = self.bound.kind, self.bound.atom.options
-        laid = []
-        for i, (array, lengths, side) in enumerate(zip(self.bound.arrays, self.lengths, (kind.rows, kind.columns))):
-            own = lengths if len(array) > 1 else [max(lengths, default=0)]
-            wide = array.dtype if side is as_it_stands else np.float64
-            found = [side(a[:n].astype(wide, copy=False), **options) for a, n in zip(array, own)]
-            depth = found[0].array.shape[1] if found else array.shape[2]
-            laid.append((self._columns if i else self._rows)(found, len(array), array.shape[1], depth))
+        for array, lengths, side in zip(self.bound.arrays, self.lengths, (kind.rows, kind.columns)):
+            own = lengths if len(array) > 1 else np.full(1, lengths.max(initial=0))
+            found = None
+            if side is not as_it_stands:
+                found = [side(a[:n].astype(np.float64, copy=False), **options) for a, n in zip(array, own)]
+                array = _padded([p.array for p in found], array.shape)
+            elif not every(own == array.shape[1]):
+                array = np.where((np.arange(array.shape[1]) < own[:, None])[..., None], array, array.dtype.type(0))
+            self.frames.append(array)
             self.prepared.append(found)
-        self.moving = tuple(laid)
-        self.arrays = (*laid, np.array([self.scale], self.real))
+        self.moving = self._rows(self.frames[0]), self._columns(self.frames[1])
+        self.arrays = (*self.moving, np.array([self.scale], self.real))
 
-    def _rows(self, found, batch, n, depth):
+    def _rows(self, frames):
+        batch, n, depth = frames.shape
         out = np.zeros((batch, n + ROWS - 1, depth), self.real)
-        for frames, p in zip(out, found):
-            frames[: len(p.array)] = p.array
+        out[:, :n] = frames
         return out
 
-    def _columns(self, found, batch, m, depth):
+    def _columns(self, frames):
         """In panels of as many columns as a vector has lanes, with an odd number of lines."""
+        batch, m, depth = frames.shape
         lanes = LINE // self.real.itemsize
+        whole, rest = divmod(m, lanes)
         out = np.zeros((batch, -(-m // lanes), depth | 1, lanes), self.real)
-        for panels, p in zip(out, found):
-            whole, rest = divmod(len(p.array), lanes)
-            panels[:whole, :depth] = p.array[: whole * lanes].reshape(whole, lanes, depth).swapaxes(1, 2)
-            if rest:
-                panels[whole, :depth, :rest] = p.array[whole * lanes :].T
+        out[:, :whole, :depth] = frames[:, : whole * lanes].reshape(batch, whole, lanes, depth).swapaxes(2, 3)
+        if rest:
+            out[:, whole, :depth, :rest] = frames[:, whole * lanes :].swapaxes(1, 2)
         return out
 
     def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
@@ -206,13 +210,12 @@ class _Frames:
             return False
         if finite:
             return True
-        for found, read in zip(self.prepared, (reads.rows, reads.columns)):
-            for b in range(len(nan)) if any(np.isnan(p.array.sum()) for p in found) else ():
-                bad = np.isnan(found[b if len(found) > 1 else 0].array).any(axis=1)
-                nan[b] |= (bad & read[b, : len(bad)]).any()
-        for array in self.moving:  # a flow of 0 to a frame that another item reads, or none, must stay 0
-            if array.size and np.isnan(array.min()):
-                array[np.isnan(array)] = 0.0
+        for frames, laid, read in zip(self.frames, self.moving, (reads.rows, reads.columns)):
+            if not np.isnan(laid.sum()):
+                continue
+            bad = np.isnan(frames).any(axis=2)
+            nan |= (bad & read).any(axis=1)
+            laid[np.isnan(laid)] = 0.0  # a flow of 0 to a frame that another item reads, or none, must stay 0
         return True
 
     def zeros(self) -> tuple[np.ndarray, ...]:
@@ -227,17 +230,18 @@ class _Frames:
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to an input, from what flows to its prepared frames; NaN in the items that are lost."""
-        array, kind = self.bound.arrays[place], self.bound.kind
-        same = (kind.columns if place else kind.rows) is as_it_stands
-        out = np.zeros(array.shape, self.real if same else np.float64)
+        array, found = self.bound.arrays[place], self.prepared[place]
+        out = np.zeros(array.shape, self.real if found is None else np.float64)
         if place:
             gradient = gradient.swapaxes(2, 3).reshape(len(array), gradient.shape[1] * gradient.shape[3], gradient.shape[2])
         else:
             gradient = gradient.swapaxes(1, 2)
         with np.errstate(all="ignore"):
-            for to, flow, p in zip(out, gradient, self.prepared[place]):
+            if found is None:
+                out[:] = gradient[:, : out.shape[1], : out.shape[2]]
+            for to, flow, p in zip(out, gradient, found or ()):
                 n, depth = p.array.shape
-                to[:n] = flow[:n, :depth] if same else p.back(flow[:n, :depth].astype(np.float64))
+                to[:n] = p.back(flow[:n, :depth].astype(np.float64))
         for b in lost:
             out[b if len(out) > 1 else 0, : self.lengths[place][b]] = np.nan
         return out.reshape(self.bound.shapes[place])
@@ -303,6 +307,14 @@ class _Entries:
             rows, columns = (i[b if len(i) > 1 else 0, : n[b]] for i, n in zip(self.indices, self.lengths))
             gradient[b if len(gradient) > 1 else 0][np.ix_(np.unique(rows), np.unique(columns))] = np.nan
         return gradient.reshape(self.bound.shapes[place])
+
+
+def _padded(frames, shape):
+    """Some (n, D) arrays as one, (B, N, D), 0 beyond their lengths; of the given shape where there is none."""
+    out = np.zeros((*shape[:2], frames[0].shape[1] if frames else shape[2]))
+    for to, own in zip(out, frames):
+        to[: len(own)] = own
+    return out
 
 
 def _largest(array, nan=0.0):
