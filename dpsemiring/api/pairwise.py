@@ -22,8 +22,8 @@ from dpsemiring.declare.topology import Topology
 from dpsemiring.run.local_costs import KINDS
 from dpsemiring.run.windows import row_ranges
 
-# a job for a worker: enough that sending it costs little, and so many that all have something to do
-JOBS, MOST_CELLS = 64, 2**28
+# a job for a worker: enough cells that sending it costs little, and so many jobs that all have something to do
+JOBS, LEAST_CELLS, MOST_CELLS = 64, 2**22, 2**28
 # the shortest series of a group has at least this share of the frames of its longest, so that padding is small
 ALIKE = 0.75
 
@@ -40,7 +40,7 @@ def pairwise(
     symmetric: bool | None = None,
     progress: Callable[[int, int], object] | None = None,
     parallel=None,
-    block: int = 2**22,
+    block: int = 2**24,
     engine: str = "cpu",
 ) -> np.ndarray:
     """The total of every series of `X` with every one of `Y`, or of `X` with itself.
@@ -231,7 +231,7 @@ class _Pairs:
         sizes = job.x_sizes[i], job.y_sizes[j]
         params = {name: self._cut(name, value, n, m) for name, value in self.params.items()}
         try:
-            return self.solver(self.cost(job.x[i], job.y[j]), sizes, params).total
+            return self.solver(self.cost(job.x.take(i, axis=0), job.y.take(j, axis=0)), sizes, params).total
         except ValueError as error:
             error.add_note("(an item is one of the pairs that dp.pairwise aligns in one call)")
             raise
@@ -263,7 +263,7 @@ def _work(packed: bytes, job: _Job) -> tuple[int, np.ndarray]:
 
 
 def _job_cells(rows, cols, block):
-    return int(max(block, min(MOST_CELLS, int(rows.sizes.sum()) * int(cols.sizes.sum()) // JOBS)))
+    return int(max(min(block, LEAST_CELLS), min(MOST_CELLS, int(rows.sizes.sum()) * int(cols.sizes.sum()) // JOBS)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ where they do not show it for certain, `fuse` gives None and the cost is made as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,25 +36,38 @@ def kinds(source: BoundSource) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True)
 class Reads:
-    """Which rows and columns of a plane some cell reads: (B, N) and (B, M)."""
+    """Which rows and columns of a plane of some size some cell reads.
 
-    rows: np.ndarray
-    columns: np.ndarray
-    windowed: bool
+    `ranges`, of columns (lo, hi) for each row, where there is a window."""
 
-    @classmethod
-    def of(cls, size, n_len, m_len, ranges=None):
-        """From lengths, and ranges (lo, hi) of columns for each row where there is a window."""
-        n, m = (np.arange(extent) < length[:, None] for extent, length in zip(size, (n_len, m_len)))
-        if ranges is None:
-            return cls(n & (m_len > 0)[:, None], m & (n_len > 0)[:, None], False)
-        lo, hi = (np.clip(np.broadcast_to(r, n.shape), 0, m_len[:, None]) for r in ranges)
+    size: tuple[int, int]
+    n_len: np.ndarray
+    m_len: np.ndarray
+    ranges: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(B, N)"""
+        return self._both[0]
+
+    @property
+    def columns(self) -> np.ndarray:
+        """(B, M)"""
+        return self._both[1]
+
+    @cached_property
+    def _both(self):
+        """Found when it is asked for, since that is seldom."""
+        n, m = (np.arange(extent) < length[:, None] for extent, length in zip(self.size, (self.n_len, self.m_len)))
+        if self.ranges is None:
+            return n & (self.m_len > 0)[:, None], m & (self.n_len > 0)[:, None]
+        lo, hi = (np.clip(np.broadcast_to(r, n.shape), 0, self.m_len[:, None]) for r in self.ranges)
         n = n & (lo < hi)
-        steps = np.zeros((len(n), size[1] + 1), np.int64)
+        steps = np.zeros((len(n), self.size[1] + 1), np.int64)
         for b in range(len(n)):
             np.add.at(steps[b], lo[b, n[b]], 1)
             np.add.at(steps[b], hi[b, n[b]], -1)
-        return cls(n, steps.cumsum(axis=1)[:, :-1] > 0, True)
+        return n, steps.cumsum(axis=1)[:, :-1] > 0
 
 
 class Fused:
@@ -131,7 +145,7 @@ def fuse(source: BoundSource, n_len, m_len, forbid: float, real, ranges=None) ->
     if kinds(source) is None:
         return None
     source.lengths = n_len, m_len
-    reads = Reads.of(source.shape[-2:], n_len, m_len, ranges)
+    reads = Reads(source.shape[-2:], n_len, m_len, ranges)
     nan = np.zeros(len(n_len), bool)
     terms: list[_Frames | _Entries] = []
     room = np.finfo(real).max / (2 * len(source.atoms))  # for each term of the sum
@@ -210,11 +224,11 @@ class _Frames:
             return False
         if finite:
             return True
-        for frames, laid, read in zip(self.frames, self.moving, (reads.rows, reads.columns)):
+        for frames, laid, axis in zip(self.frames, self.moving, ("rows", "columns")):
             if not np.isnan(laid.sum()):
                 continue
             bad = np.isnan(frames).any(axis=2)
-            nan |= (bad & read).any(axis=1)
+            nan |= (bad & getattr(reads, axis)).any(axis=1)
             laid[np.isnan(laid)] = 0.0  # a flow of 0 to a frame that another item reads, or none, must stay 0
         return True
 
@@ -286,7 +300,7 @@ class _Entries:
             bad, infinite = np.isnan(part), np.isinf(part)
             lost = infinite & (np.sign(self.scale) * part != forbid)  # refused, or forbidden though its scale is 0
             huge = abs(self.scale) * np.max(np.abs(part), initial=0.0, where=~(bad | infinite)) >= room
-            if lost.any() or huge or (bad.any() and reads.windowed):
+            if lost.any() or huge or (bad.any() and reads.ranges is not None):
                 return False
             nan[b] |= bad.any()
         return True

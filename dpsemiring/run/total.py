@@ -40,9 +40,9 @@ class Ends:
         return every(self.exist)
 
 
-# the ends of small problems, by their lengths: these are often the same from call to call
+# the ends of problems with few items, by their lengths: these are often the same from call to call
 _known: WeakKeyDictionary[Recurrence, dict[tuple, Ends]] = WeakKeyDictionary()
-FEW_LENGTHS, FEW_ENDS, FEW_PROBLEMS = 64, 1024, 256
+FEW_LENGTHS, FEW_PROBLEMS, MOST_ENDS = 64, 256, 1 << 17
 
 
 def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:
@@ -54,8 +54,8 @@ def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:
     ends = known.get(key)
     if ends is None:
         ends = _list_ends(recurrence, problem)
-        if ends.n.size <= FEW_ENDS:
-            if len(known) >= FEW_PROBLEMS:
+        if ends.n.size <= MOST_ENDS:
+            if len(known) >= FEW_PROBLEMS or ends.n.size + sum(e.n.size for e in known.values()) > MOST_ENDS:
                 known.clear()
             known[key] = ends
     return ends

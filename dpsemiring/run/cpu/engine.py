@@ -167,8 +167,8 @@ class CpuEngine:
         segment = Segment(
             first,
             last,
-            [np.empty(tiling.border_shape(batch, count + 1), k) for k in kinds],
-            [np.empty(tiling.times_shape(batch, count), k) for k in kinds],
+            [unfilled(tiling.border_shape(batch, count + 1), k) for k in kinds],
+            [unfilled(tiling.times_shape(batch, count), k) for k in kinds],
         )
         for border, rows in zip(segment.borders, above):
             border[:, 0] = rows

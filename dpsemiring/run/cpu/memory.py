@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 # smaller arrays are quick to come by; more than this in all is not kept
-WORTH_KEEPING, MOST_KEPT = 1 << 20, 1 << 28
+WORTH_KEEPING, MOST_KEPT = 1 << 17, 1 << 28
 
 _idle: list[np.ndarray] = []
 
