@@ -49,7 +49,7 @@ def _drain_entries(place, arrays):
 
 FILL = {"differences": _fill_differences, "products": _fill_products, "entries": _fill_entries}
 DRAIN = {"differences": _drain_differences, "products": _drain_products, "entries": _drain_entries}
-WIDTH, HEIGHT, LEFT = 37, 13, 3  # of a strip, and of its margin: nothing here is a multiple of a vector
+WIDTH, HEIGHT, LEFT = 37, 18, 3  # of a strip, and of its margin: nothing here is a multiple of a vector
 
 
 def tiles(n_len, m_len):

@@ -24,10 +24,10 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.calls import apart
-from dpsemiring.run.cpu.vector import straight
-from dpsemiring.run.fused import ROWS
+from dpsemiring.run.cpu.vector import put_down, straight
+from dpsemiring.run.fused import LINE, ROWS
 
-ENTRIES = 4  # rows taken at a time where entries are looked up: their additions do not wait for each other
+BROAD = 4  # times the columns of a strip: a table that has no more entries in a row is turned round for it
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 _inlined = {**_options, "inline": "always"}
 
@@ -204,6 +204,33 @@ def drain_products(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, 
 
 # --- tables -----------------------------------------------------------------------------------------
 
+# As many rows as a vector has lanes go together: their part of the table is turned round, so that what a label reads of all of
+# them is one vector. Where the table is much broader than the strip, or this low or narrow, entries go one by one.
+
+
+@njit(**_inlined)
+def _together(size, rows, columns, lanes):
+    return rows >= lanes and columns >= lanes and size <= BROAD * columns
+
+
+@njit(**_inlined)
+def _lines(count, like):
+    """So many vectors."""
+    wide = np.empty((count + 1) * LINE // like.itemsize, like.dtype)
+    skip = -wide.ctypes.data % LINE // like.itemsize
+    return wide[skip : skip + count * LINE // like.itemsize]
+
+
+@straight
+def _copy(target, to, source, at):
+    store(target, to, load(source, at))  # noqa: F821
+
+
+@straight
+def _add_to(target, to, source, at, low, lanes):
+    """The lanes from `low` on."""
+    store(target, to, fadd(load(target, to), load_part(source, at, low, lanes)))  # noqa: F821
+
 
 @apart(**_options)
 def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, first):
@@ -211,41 +238,63 @@ def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table
     b = item if table.shape[0] > 1 else 0
     below = rows[item if rows.shape[0] > 1 else 0]
     beside = columns[item if columns.shape[0] > 1 else 0, m_first:m_stop]
-    by = scale[0]
+    by, size, count, lanes = scale[0], table.shape[2], beside.size, LINE // table.itemsize
+    if first and _together(size, n_stop - n_first, count, lanes):
+        pitch = (size + lanes - 1) // lanes * lanes
+        own, turned, read = _lines(pitch, table), _lines(pitch, table), _lines(count, table)
+        for begin in range(n_first, n_stop, lanes):
+            n = min(begin, n_stop - lanes)  # the last rows are taken whole, some of them again
+            for r in range(lanes):
+                part, entries = own[r * pitch : r * pitch + size], table[b, below[n + r]]
+                for e in range(size):
+                    part[e] = by * entries[e]
+            for e in range(0, pitch, lanes):
+                put_down(own, e, pitch, turned, e * lanes, lanes)
+            for m in range(count):
+                _copy(read, m * lanes, turned, np.int64(beside[m]) * lanes)
+            for begin_m in range(0, count, lanes):
+                m = min(begin_m, count - lanes)
+                put_down(read, m * lanes, lanes, strip, (n - n_first) * width + c0 + m, width)
+        return
     for n in range(n_first, n_stop):
         entries = table[b, below[n]]
         place = (n - n_first) * width + c0
-        out = strip[place : place + beside.size]
+        out = strip[place : place + count]
         if first:
-            for m in range(beside.size):
+            for m in range(count):
                 out[m] = by * entries[beside[m]]
         else:
-            for m in range(beside.size):
+            for m in range(count):
                 out[m] += by * entries[beside[m]]
-
-
-@straight
-def _add_entries(to_table, places, flows, at, width, scale):
-    """One after the other, since rows may share an entry."""
-    for i, place in enumerate(places):
-        poke(to_table, place, mad(scale, peek(flows, at + i * width), peek(to_table, place)))  # noqa: F821
 
 
 @apart(**_options)
 def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, to_table):
     """The transpose of `fill_entries`: entries that are read often add up."""
-    size = table.shape[2]
-    t0 = item * table.shape[1] * size if table.shape[0] > 1 else 0
+    b = item if table.shape[0] > 1 else 0
     below = rows[item if rows.shape[0] > 1 else 0]
-    beside = columns[item if columns.shape[0] > 1 else 0]
-    whole = n_first + (n_stop - n_first) // ENTRIES * ENTRIES
-    for n in range(n_first, whole, ENTRIES):
-        r0, r1, r2, r3 = t0 + below[n] * size, t0 + below[n + 1] * size, t0 + below[n + 2] * size, t0 + below[n + 3] * size
-        at = (n - n_first) * width + c0 - m_first
-        for m in range(m_first, m_stop):
-            v = np.int64(beside[m])
-            _add_entries(to_table, (r0 + v, r1 + v, r2 + v, r3 + v), flows, at + m, width, scale[0])
-    for n in range(whole, n_stop):
-        r0, at = t0 + below[n] * size, (n - n_first) * width + c0 - m_first
-        for m in range(m_first, m_stop):
-            _add_entries(to_table, (r0 + np.int64(beside[m]),), flows, at + m, width, scale[0])
+    beside = columns[item if columns.shape[0] > 1 else 0, m_first:m_stop]
+    by, size, count, lanes = scale[0], table.shape[2], beside.size, LINE // table.itemsize
+    if _together(size, n_stop - n_first, count, lanes):
+        pitch = (size + lanes - 1) // lanes * lanes
+        own, turned, read = _lines(pitch, table), _lines(pitch, table), _lines(count, table)
+        for begin in range(n_first, n_stop, lanes):
+            n = min(begin, n_stop - lanes)
+            for begin_m in range(0, count, lanes):
+                m = min(begin_m, count - lanes)
+                put_down(flows, (n - n_first) * width + c0 + m, width, read, m * lanes, lanes)
+            turned[:] = 0
+            for m in range(count):
+                _add_to(turned, np.int64(beside[m]) * lanes, read, m * lanes, begin - n, lanes)
+            for e in range(0, pitch, lanes):
+                put_down(turned, e * lanes, lanes, own, e, pitch)
+            for r in range(begin - n, lanes):  # one after the other, since rows may be the same
+                part, entries = own[r * pitch : r * pitch + size], to_table[b, below[n + r]]
+                for e in range(size):
+                    entries[e] += by * part[e]
+        return
+    for n in range(n_first, n_stop):
+        entries = to_table[b, below[n]]
+        place = (n - n_first) * width + c0
+        for m in range(count):
+            entries[beside[m]] += by * flows[place + m]

@@ -21,7 +21,7 @@ from numba import njit
 
 from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
 from dpsemiring.run.cpu.turns import claim, publish, wait  # noqa: F401 (and these)
-from dpsemiring.run.cpu.vector import lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge, shift
+from dpsemiring.run.cpu.vector import lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge, shift, straight
 
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 
@@ -283,6 +283,27 @@ def flush(lane_sums, totals, item, strip):
 # --- accumulated values -----------------------------------------------------------------------------
 
 
+@straight
+def _spread(buffer, at, number):
+    store(buffer, at, splat(number))  # noqa: F821
+
+
+@njit(**_options)
+def _fill_pads(buffer, first, count, pitch, pad, number):
+    """The same number in what lies beside `count` times, whole vectors each."""
+    for time in range(count):
+        for i in range(first, first + pad, 64 // buffer.itemsize):
+            _spread(buffer, time * pitch + i, number)
+
+
+@njit(**_options)
+def _move(target, to, source, at, count):
+    """target[to : to + count] = source[at : at + count]"""
+    part, found = target[to : to + count], source[at : at + count]
+    for m in range(count):
+        part[m] = found[m]
+
+
 @apart(**_options)
 def enter(
     values, border, kept, item, slot, tile, t0, t1, cols, known, shift, states, halo, margin, zero, lanes, pad, delay, skewed
@@ -311,16 +332,13 @@ def enter(
                 for m in range(max(stop, low, 0), high):
                     values[at + m * states * pitch] = zero
     else:
-        for time in range(delay + t1 - t0):
+        _fill_pads(values, 0, (delay + t1 - t0) * states, pitch, pad, zero)
+        for time in range(delay):
             for k in range(states):
-                base = (time * states + k) * pitch
-                values[base : base + pad] = zero
-                if time < delay:
-                    row = border[item, slot, time, k]
-                    base += pad
-                    values[base : base + cols] = zero
-                    for m in range(begin, stop):
-                        values[base + m] = row[m + shift]
+                base = (time * states + k) * pitch + pad
+                values[base : base + cols] = zero
+                if begin < stop:
+                    _move(values, base + begin, border[item, slot, time, k], begin + shift, stop - begin)
 
 
 @apart(**_options)
@@ -347,6 +365,9 @@ def leave(values, border, item, slot, t0, t1, height, cols, states, halo, lanes,
         low, high = (max(0, t0 - l), min(cols, t1 - l)) if skewed else (0, cols)
         for k in range(states):
             row = border[item, slot + 1, i, k]
+            if not skewed:
+                _move(row, 0, values, position(l, 0, k, t0, states, lanes, pad, delay, skewed), cols)
+                continue
             for m in range(low, high):
                 row[m] = values[position(l, m, k, t0, states, lanes, pad, delay, skewed)]
 
@@ -457,12 +478,12 @@ def enter_flows(flows, border, item, strip, t0, t1, height, cols, known, shift, 
             for m in range(max(stop, low), high):
                 flows[at + m * pitch] = 0
     else:
-        for time in range(count):
-            flows[time * pitch + lanes : (time + 1) * pitch] = 0
-        for i in range(reach):
-            for m in range(begin, stop):
-                flows[(count + i) * pitch + m] = rows[i, m + shift]
-                some += rows[i, m + shift] != 0
+        _fill_pads(flows, lanes, count, pitch, after, flows.dtype.type(0))
+        for i in range(reach if begin < stop else 0):
+            part = rows[i, begin + shift : stop + shift]
+            _move(flows, (count + i) * pitch + begin, rows[i], begin + shift, stop - begin)
+            for m in range(part.size):
+                some += part[m] != 0
     return some > 0
 
 
@@ -473,9 +494,13 @@ def leave_flows(flows, border, item, strip, t0, t1, rows, cols, lanes, after, sk
     out = border[item, strip % border.shape[1]]
     for i in range(out.shape[0]):
         low, high = (max(0, t0 - i), min(cols, t1 - i)) if skewed else (0, cols)
-        for m in range(low, high):
-            here = (m + i - t0) * pitch + i if skewed else (i - t0) * pitch + m
-            out[i, m] = flows[here] if i < rows else 0
+        if i >= rows:
+            out[i, low:high] = 0
+        elif not skewed:
+            _move(out[i], 0, flows, (i - t0) * pitch, cols)
+        else:
+            for m in range(low, high):
+                out[i, m] = flows[(m + i - t0) * pitch + i]
 
 
 # --- looking over -----------------------------------------------------------------------------------

@@ -119,7 +119,8 @@ def tile(plan: Plan, problem: Problem, rows: int) -> Tiling:
     s, r = plan.schedule, plan.recurrence
     cols = int(problem.m_len.max(initial=0)) + r.extra[1]
     if s.kind == "rows":
-        height = max(4, s.halo, min(s.height, TILE_BYTES // max(1, _row_bytes(plan, cols))))
+        height = TILE_BYTES // max(1, _row_bytes(plan, cols))
+        height = max(4, s.halo, min(s.height, (height + 8) // 16 * 16 or height))  # whole squares, of costs that are looked up
         columns = None if problem.window is None else block_columns(problem.window, height)
         width = cols if columns is None else int(columns[1].max(initial=0))
         return Tiling(plan, height, height, -(-rows // height), 1, width, columns)
