@@ -4,7 +4,7 @@ A source is a sum of *terms*, each of a kernel kind, which is a form of `run.loc
 
     differences   scale * sum over d of (x[n, d] - y[m, d])**2
     products      scale * sum over d of x[n, d] * y[m, d]
-    entries       scale * table[rows[n], columns[m]]
+    entries       scale * table[rows[n], columns[m]], the table being the rows of all items
 
 The inputs are prepared once, as `local_costs.KINDS` says, and gradients go back through the same preparations. What
 the whole cost would show (a NaN, an infinity that is refused, a number out of range) is found in the small arrays;
@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from dpsemiring.run.arrays import every
+from dpsemiring.run.cpu.memory import unfilled
 from dpsemiring.run.local_costs import Prepared, as_it_stands
 from dpsemiring.run.sources import BoundAtom, BoundSource
 
@@ -105,12 +106,14 @@ class Fused:
     def gradients(self, beside=None) -> tuple[tuple[np.ndarray, ...], ...]:
         """Zeros for the kernels to add to, for each term in their order.
 
-        With `beside`, gradients that another worker adds to at the same time: arrays with a row for each item are
+        With `beside`, gradients that another worker adds to at the same time: those that have a part for each item are
         shared, since no two workers have an item in common; those that serve every item are new.
         """
         if beside is None:
             return tuple(t.zeros() for t in self.terms)
-        return tuple(tuple(g if len(g) > 1 else np.zeros_like(g) for g in own) for own in beside)
+        return tuple(
+            tuple(g if len(of) > 1 else np.zeros_like(g) for g, of in zip(own, t.moving)) for own, t in zip(beside, self.terms)
+        )
 
     def back(self, name: str, *gradients) -> np.ndarray:
         """The gradient of a named input, in its own shape, from the gradients of every worker."""
@@ -280,15 +283,26 @@ class _Entries:
         self.lengths = n_len, m_len
         table, columns = self.bound.arrays
         rows = np.arange(table.shape[1])[None] if self.bound.rows is None else _within(self.bound.rows, n_len)
-        table = np.ascontiguousarray(table, self.real)
+        table = table.astype(self.real, copy=False)
+        self.rows_first = len(table) > 1 and table.swapaxes(0, 1).flags.c_contiguous
+        if not self.rows_first:
+            table = np.ascontiguousarray(table)
         self.moving = (table,)
         self.indices = rows, _within(columns, m_len)
-        self.arrays = (table, *(np.ascontiguousarray(i, np.uint32) for i in self.indices), np.array([self.scale], self.real))
+        if len(table) > 1:  # to kernels a table is the rows of all items, as they lie in memory
+            items = np.arange(len(table))[:, None]
+            rows = rows * len(table) + items if self.rows_first else rows + items * table.shape[1]
+        laid = (i.astype(np.uint32) for i in (rows, self.indices[1]))
+        self.arrays = (self._flat(table), *laid, np.array([self.scale], self.real))
+
+    def _flat(self, table):
+        """(B, V, W) as (B V, W) or (V B, W)."""
+        return (table.swapaxes(0, 1) if self.rows_first else table).reshape(-1, table.shape[2])
 
     def shows(self, reads: Reads, forbid: float, nan, room: float) -> bool:
         """Whether the entries that are read show for certain what the cost would; marks the items with a NaN."""
         table = self.moving[0]
-        most = _largest(table, nan=np.inf)
+        most = _largest(self.arrays[0], nan=np.inf)
         if table.size and abs(self.scale) * most < room:
             self.most = most
             return True
@@ -307,7 +321,9 @@ class _Entries:
 
     def zeros(self) -> tuple[np.ndarray, ...]:
         """What flows to the table."""
-        return (np.zeros_like(self.moving[0]),)
+        gradient = unfilled(self.arrays[0].shape, self.real)
+        gradient[:] = 0
+        return (gradient,)
 
     def largest(self) -> float:
         if self.most is None:
@@ -317,6 +333,8 @@ class _Entries:
 
     def back(self, place: int, gradient, lost) -> np.ndarray:
         """What flows to the table; NaN to the entries of items that are lost."""
+        batch, n, wide = self.moving[0].shape
+        gradient = gradient.reshape(n, batch, wide).swapaxes(0, 1) if self.rows_first else gradient.reshape(batch, n, wide)
         for b in lost:
             rows, columns = (i[b if len(i) > 1 else 0, : n[b]] for i, n in zip(self.indices, self.lengths))
             gradient[b if len(gradient) > 1 else 0][np.ix_(np.unique(rows), np.unique(columns))] = np.nan

@@ -235,17 +235,16 @@ def _add_to(target, to, source, at, low, lanes):
 @apart(**_options)
 def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, first):
     """scale * table[rows[n], columns[m]], the indices unsigned"""
-    b = item if table.shape[0] > 1 else 0
     below = rows[item if rows.shape[0] > 1 else 0]
     beside = columns[item if columns.shape[0] > 1 else 0, m_first:m_stop]
-    by, size, count, lanes = scale[0], table.shape[2], beside.size, LINE // table.itemsize
+    by, size, count, lanes = scale[0], table.shape[1], beside.size, LINE // table.itemsize
     if first and _together(size, n_stop - n_first, count, lanes):
         pitch = (size + lanes - 1) // lanes * lanes
         own, turned, read = _lines(pitch, table), _lines(pitch, table), _lines(count, table)
         for begin in range(n_first, n_stop, lanes):
             n = min(begin, n_stop - lanes)  # the last rows are taken whole, some of them again
             for r in range(lanes):
-                part, entries = own[r * pitch : r * pitch + size], table[b, below[n + r]]
+                part, entries = own[r * pitch : r * pitch + size], table[below[n + r]]
                 for e in range(size):
                     part[e] = by * entries[e]
             for e in range(0, pitch, lanes):
@@ -257,7 +256,7 @@ def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table
                 put_down(read, m * lanes, lanes, strip, (n - n_first) * width + c0 + m, width)
         return
     for n in range(n_first, n_stop):
-        entries = table[b, below[n]]
+        entries = table[below[n]]
         place = (n - n_first) * width + c0
         out = strip[place : place + count]
         if first:
@@ -271,10 +270,9 @@ def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table
 @apart(**_options)
 def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, to_table):
     """The transpose of `fill_entries`: entries that are read often add up."""
-    b = item if table.shape[0] > 1 else 0
     below = rows[item if rows.shape[0] > 1 else 0]
     beside = columns[item if columns.shape[0] > 1 else 0, m_first:m_stop]
-    by, size, count, lanes = scale[0], table.shape[2], beside.size, LINE // table.itemsize
+    by, size, count, lanes = scale[0], table.shape[1], beside.size, LINE // table.itemsize
     if _together(size, n_stop - n_first, count, lanes):
         pitch = (size + lanes - 1) // lanes * lanes
         own, turned, read = _lines(pitch, table), _lines(pitch, table), _lines(count, table)
@@ -289,12 +287,12 @@ def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, tabl
             for e in range(0, pitch, lanes):
                 put_down(turned, e * lanes, lanes, own, e, pitch)
             for r in range(begin - n, lanes):  # one after the other, since rows may be the same
-                part, entries = own[r * pitch : r * pitch + size], to_table[b, below[n + r]]
+                part, entries = own[r * pitch : r * pitch + size], to_table[below[n + r]]
                 for e in range(size):
                     entries[e] += by * part[e]
         return
     for n in range(n_first, n_stop):
-        entries = to_table[b, below[n]]
+        entries = to_table[below[n]]
         place = (n - n_first) * width + c0
         for m in range(count):
             entries[beside[m]] += by * flows[place + m]
