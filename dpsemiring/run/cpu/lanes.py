@@ -12,7 +12,7 @@ from numba.extending import models, register_model
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
-_SCALARS = {types.boolean: I1, types.int32: I32, types.int64: I64, types.float32: FLOAT, types.float64: DOUBLE}
+_SCALARS = {types.boolean: I1, types.int32: I32, types.int64: I64, types.float32: FLOAT, types.float64: DOUBLE, types.uint32: I32}
 _COUNTS = {FLOAT: 16, DOUBLE: 8, I32: 16, I64: 8}
 
 

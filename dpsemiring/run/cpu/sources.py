@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.calls import apart
-from dpsemiring.run.cpu.vector import put_down, straight
+from dpsemiring.run.cpu.vector import add_up, put_down, read_down, straight
 from dpsemiring.run.fused import LINE, ROWS
 
 BROAD = 4  # times the columns of a strip: a table that has no more entries in a row is turned round for it
@@ -222,11 +222,6 @@ def _lines(count, like):
 
 
 @straight
-def _copy(target, to, source, at):
-    store(target, to, load(source, at))  # noqa: F821
-
-
-@straight
 def _add_to(target, to, source, at, low, lanes):
     """The lanes from `low` on."""
     store(target, to, fadd(load(target, to), load_part(source, at, low, lanes)))  # noqa: F821
@@ -240,7 +235,7 @@ def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table
     by, size, count, lanes = scale[0], table.shape[1], beside.size, LINE // table.itemsize
     if first and _together(size, n_stop - n_first, count, lanes):
         pitch = (size + lanes - 1) // lanes * lanes
-        own, turned, read = _lines(pitch, table), _lines(pitch, table), _lines(count, table)
+        own, turned = _lines(pitch, table), _lines(pitch, table)
         for begin in range(n_first, n_stop, lanes):
             n = min(begin, n_stop - lanes)  # the last rows are taken whole, some of them again
             for r in range(lanes):
@@ -249,11 +244,9 @@ def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table
                     part[e] = by * entries[e]
             for e in range(0, pitch, lanes):
                 put_down(own, e, pitch, turned, e * lanes, lanes)
-            for m in range(count):
-                _copy(read, m * lanes, turned, np.int64(beside[m]) * lanes)
             for begin_m in range(0, count, lanes):
                 m = min(begin_m, count - lanes)
-                put_down(read, m * lanes, lanes, strip, (n - n_first) * width + c0 + m, width)
+                read_down(turned, beside, m, strip, (n - n_first) * width + c0 + m, width)
         return
     for n in range(n_first, n_stop):
         entries = table[below[n]]
@@ -274,19 +267,21 @@ def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, tabl
     beside = columns[item if columns.shape[0] > 1 else 0, m_first:m_stop]
     by, size, count, lanes = scale[0], table.shape[1], beside.size, LINE // table.itemsize
     if _together(size, n_stop - n_first, count, lanes):
-        pitch = (size + lanes - 1) // lanes * lanes
-        own, turned, read = _lines(pitch, table), _lines(pitch, table), _lines(count, table)
+        pitch, whole = (size + lanes - 1) // lanes * lanes, count // lanes * lanes
+        own, turned, rest = _lines(pitch, table), _lines(pitch, table), _lines(lanes, table)
         for begin in range(n_first, n_stop, lanes):
             n = min(begin, n_stop - lanes)
-            for begin_m in range(0, count, lanes):
-                m = min(begin_m, count - lanes)
-                put_down(flows, (n - n_first) * width + c0 + m, width, read, m * lanes, lanes)
+            at, low = (n - n_first) * width + c0, begin - n
             turned[:] = 0
-            for m in range(count):
-                _add_to(turned, np.int64(beside[m]) * lanes, read, m * lanes, begin - n, lanes)
+            for m in range(0, whole, lanes):
+                add_up(flows, at + m, width, beside, m, turned, low)
+            if whole < count:
+                put_down(flows, at + count - lanes, width, rest, 0, lanes)
+                for m in range(whole, count):
+                    _add_to(turned, np.int64(beside[m]) * lanes, rest, (m - count + lanes) * lanes, low, lanes)
             for e in range(0, pitch, lanes):
                 put_down(turned, e * lanes, lanes, own, e, pitch)
-            for r in range(begin - n, lanes):  # one after the other, since rows may be the same
+            for r in range(low, lanes):  # one after the other, since rows may be the same
                 part, entries = own[r * pitch : r * pitch + size], to_table[below[n + r]]
                 for e in range(size):
                     entries[e] += by * part[e]

@@ -131,8 +131,35 @@ def _laid_back(add):
     return build
 
 
+def _labelled(b, pointer, labels, first, ty):
+    """Pointers to the vectors of as many labels as a vector has lanes: that of label v begins at v times as many numbers."""
+    for c in range(ty.count):
+        label = b.zext(b.load(b.gep(labels, [b.add(first, ir.Constant(I64, c))])), I64)
+        yield b.bitcast(b.gep(pointer, [b.mul(label, ir.Constant(I64, ty.count))]), ty.as_pointer())
+
+
+def _read_down(b, source, labels, first, target, o, stride):
+    """target[o + r * stride + c] = source[labels[first + c] * V + r] for c and r below V, the number of lanes."""
+    ty = wide(target.type.pointee)
+    columns = [_load_line(b, line) for line in _labelled(b, source, labels, first, ty)]
+    for x, line in zip(_transposed(b, columns), _lines(b, target, o, stride, ty)):
+        _store_line(b, x, line)
+
+
+def _add_up(b, source, o, stride, labels, first, target, low):
+    """target[labels[first + c] * V + r] += source[o + r * stride + c] for r >= low, the transpose of `read_down`."""
+    ty = wide(target.type.pointee)
+    lanes = ir.VectorType(I32, ty.count)
+    taken = b.icmp_signed(">=", ir.Constant(lanes, list(range(ty.count))), spread(b, b.trunc(low, I32), lanes))
+    columns = _transposed(b, [_load_line(b, line) for line in _lines(b, source, o, stride, ty)])
+    for x, line in zip(columns, _labelled(b, target, labels, first, ty)):
+        _store_line(b, b.fadd(_load_line(b, line), b.select(taken, x, constant(ty, 0.0))), line)
+
+
 _PICK_UP, _PUT_DOWN = _laid_back(add=True), _laid_back(add=False)
 SQUARES = {
+    "read_down": _read_down,
+    "add_up": _add_up,
     **dict.fromkeys(("lay", "lay_edge", "lay_until"), _lay),
     **dict.fromkeys(("pick_up", "pick_up_edge", "pick_up_until"), _PICK_UP),
     **dict.fromkeys(("put_down", "put_down_edge", "put_down_until"), _PUT_DOWN),

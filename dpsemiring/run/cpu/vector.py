@@ -206,3 +206,18 @@ def put_down_edge(source, i, pitch, target, o, stride, low, high, rows):
 def put_down_until(source, i, pitch, target, o, stride, low, stops, by):
     """The same."""
     put_down_until(source, i, pitch, target, o, stride, low, stops, by)
+
+
+# and squares whose columns are vectors of a table, V numbers one after the other for each label
+
+
+@straight
+def read_down(source, labels, first, target, o, stride):
+    """target[o + r * stride + c] = source[labels[first + c] * V + r]"""
+    read_down(source, labels, first, target, o, stride)
+
+
+@straight
+def add_up(source, o, stride, labels, first, target, low):
+    """target[labels[first + c] * V + r] += source[o + r * stride + c] for r >= low"""
+    add_up(source, o, stride, labels, first, target, low)
