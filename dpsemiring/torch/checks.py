@@ -20,6 +20,17 @@ def holds(condition) -> bool | None:
         return NOT_SEEN
 
 
+def extremes(numbers) -> tuple[int, int] | None:
+    """The least and the greatest of some whole numbers; NOT_SEEN where there are none, or none may be looked at."""
+    if torch.compiler.is_compiling() or not numbers.numel():
+        return NOT_SEEN
+    try:
+        low, high = numbers.aminmax()
+        return int(low), int(high)
+    except RuntimeError:  # vmap's refusal
+        return NOT_SEEN
+
+
 def all_finite(tensor) -> bool:
     """Whether there is certainly neither an infinity nor a NaN."""
     return holds(tensor.detach().sum().isfinite()) is True

@@ -15,7 +15,9 @@ import torch
 
 from dpsemiring.api import Result, Solver
 from dpsemiring.run.shapes import main_plane
+from dpsemiring.torch.checks import holds
 
+LARGE = 1 << 16  # numbers: it pays to see whether a product can be spared
 THIRD = "third derivatives of a total are not available: the gradient may be differentiated once more, not twice"
 
 
@@ -43,6 +45,8 @@ def by_item(flow, array, total, own=False):
     """
     flow = torch.where(total.isinf(), 0.0, flow).reshape(-1, *[1] * (array.ndim - 1))
     if own:
+        if array.numel() > LARGE and holds(flow != 1.0) is False:  # a sum of totals
+            return array
         with suppress(RuntimeError):  # vmap's refusal: several flows at once need more room
             return array.mul_(flow)
     return array * flow

@@ -18,7 +18,7 @@ from dpsemiring.api import Solver
 from dpsemiring.declare import costs
 from dpsemiring.declare.costs import Source
 from dpsemiring.torch import reduce
-from dpsemiring.torch.checks import holds, is_whole
+from dpsemiring.torch.checks import NOT_SEEN, extremes, holds, is_whole
 from dpsemiring.torch.reduce import check_reduction, without_infinities
 from dpsemiring.torch.sequences import within
 from dpsemiring.torch.solve import solve
@@ -82,8 +82,9 @@ def read_lengths(name: str, value, batch: int, most: int | None, device, of: str
         value = value[None]
     if value.shape != (batch,):
         raise ValueError(f"{name} has the shape {tuple(value.shape)}; ({batch},) is expected, one for each item of {of}")
-    bad = value < 0 if most is None else (value < 0) | (value > most)
-    if holds(bad):
+    seen = extremes(value)
+    if seen is not NOT_SEEN and (seen[0] < 0 or (most is not None and seen[1] > most)):
+        bad = value < 0 if most is None else (value < 0) | (value > most)
         item = int(bad.nonzero()[0])
         legal = ">= 0" if most is None else f"0 to {most}, the frames of log_probs,"
         raise ValueError(f"{name}: item {item} has {int(value[item])}; {legal} is possible")
@@ -96,7 +97,8 @@ def in_rows(targets: Tensor, sizes: Tensor, more: int) -> Tensor:
     if targets.ndim == 2 + more:
         if len(targets) != batch:
             raise ValueError(f"targets has the shape {tuple(targets.shape)}; padded targets for {batch} items are expected")
-        if holds(sizes > targets.shape[1]):
+        seen = extremes(sizes)
+        if seen is not NOT_SEEN and seen[1] > targets.shape[1]:
             item = int((sizes > targets.shape[1]).nonzero()[0])
             raise ValueError(f"target_lengths: item {item} has {int(sizes[item])}, and targets are padded to {targets.shape[1]}")
         return targets
@@ -122,9 +124,13 @@ def clean_labels(batch: Batch, blank: int | None) -> Batch:
     labels, classes = batch.targets, batch.log_probs.shape[-1]
     if not is_whole(labels):
         raise TypeError(f"targets are whole numbers, found {labels.dtype}")
-    labels, inside = labels.long(), batch.inside
+    labels = labels.long()
     if blank is not None and not 0 <= blank < classes:
         raise ValueError(f"blank is {blank}; log_probs have the classes 0 to {classes - 1}")
+    seen = extremes(labels)
+    if seen is not NOT_SEEN and 0 <= seen[0] and seen[1] < classes and (blank is None or not seen[0] <= blank <= seen[1]):
+        return batch._replace(targets=labels)  # whatever stands in the padding
+    inside = batch.inside
     bad = (labels < 0) | (labels >= classes)
     if blank is not None:
         bad = bad | (labels == blank)
