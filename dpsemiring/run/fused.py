@@ -35,7 +35,7 @@ def kinds(source: BoundSource) -> tuple[str, ...] | None:
     return tuple(a.kind.form_of(a.takes_labels) for a in source.atoms)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reads:
     """Which rows and columns of a plane of some size some cell reads.
 

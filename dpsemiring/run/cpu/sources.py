@@ -27,7 +27,7 @@ from dpsemiring.run.cpu.calls import apart
 from dpsemiring.run.cpu.vector import add_up, put_down, read_down, straight
 from dpsemiring.run.fused import LINE, ROWS
 
-BROAD = 4  # times the columns of a strip: a table that has no more entries in a row is turned round for it
+ENTRIES = 4  # rows taken at a time where entries are looked up one by one: their additions do not wait for each other
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 _inlined = {**_options, "inline": "always"}
 
@@ -205,12 +205,12 @@ def drain_products(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, 
 # --- tables -----------------------------------------------------------------------------------------
 
 # As many rows as a vector has lanes go together: their part of the table is turned round, so that what a label reads of all of
-# them is one vector. Where the table is much broader than the strip, or this low or narrow, entries go one by one.
+# them is one vector. Where the table is broader than the strip, or this low or narrow, entries go one by one.
 
 
 @njit(**_inlined)
 def _together(size, rows, columns, lanes):
-    return rows >= lanes and columns >= lanes and size <= BROAD * columns
+    return rows >= lanes and columns >= lanes and size <= columns
 
 
 @njit(**_inlined)
@@ -260,6 +260,13 @@ def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table
                 out[m] += by * entries[beside[m]]
 
 
+@straight
+def _add_entries(to_table, places, flows, at, width, scale):
+    """One after the other, since rows may share an entry."""
+    for i, place in enumerate(places):
+        poke(to_table, place, mad(scale, peek(flows, at + i * width), peek(to_table, place)))  # noqa: F821
+
+
 @apart(**_options)
 def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, to_table):
     """The transpose of `fill_entries`: entries that are read often add up."""
@@ -286,8 +293,15 @@ def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, tabl
                 for e in range(size):
                     entries[e] += by * part[e]
         return
-    for n in range(n_first, n_stop):
-        entries = to_table[below[n]]
-        place = (n - n_first) * width + c0
-        for m in range(count):
-            entries[beside[m]] += by * flows[place + m]
+    by_rows = n_first + (n_stop - n_first) // ENTRIES * ENTRIES
+    for n in range(n_first, n_stop, ENTRIES):
+        at = (n - n_first) * width + c0
+        if n < by_rows:
+            r0, r1, r2, r3 = below[n] * size, below[n + 1] * size, below[n + 2] * size, below[n + 3] * size
+            for m in range(count):
+                v = np.int64(beside[m])
+                _add_entries(to_table, (r0 + v, r1 + v, r2 + v, r3 + v), flows, at + m, width, by)
+            continue
+        for i in range(n_stop - n):
+            for m in range(count):
+                to_table[below[n + i], beside[m]] += by * flows[at + i * width + m]
