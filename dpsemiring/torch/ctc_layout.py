@@ -148,6 +148,10 @@ def clean_labels(batch: Batch, blank: int | None) -> Batch:
 
 def between(labels: Tensor, blank) -> Tensor:
     """(..., S) with a blank, a number or (..., 1) or (..., S + 1), before, between and after: (..., 2 S + 1)."""
+    if isinstance(blank, int):
+        extended = labels.new_full((*labels.shape[:-1], 2 * labels.shape[-1] + 1), blank)
+        extended[..., 1::2] = labels
+        return extended
     blank = torch.as_tensor(blank, dtype=labels.dtype, device=labels.device)
     blank = blank.expand(*labels.shape[:-1], labels.shape[-1] + 1)
     pairs = torch.stack([blank[..., :-1], labels], dim=-1).flatten(-2)
