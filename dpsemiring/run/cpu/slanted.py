@@ -221,22 +221,22 @@ def _successive(at, lanes):
 @apart(**_options)
 def breadth_entries(most, table, rows, beside, scale):
     """One for each symbol that a column may have, or for each column."""
-    return max(min(table.shape[2], SYMBOLS), most + 2 * COLUMNS)
+    return max(min(table.shape[1], SYMBOLS), most + 2 * COLUMNS)
 
 
 @njit(**_inlined)
 def _by_symbol(table, columns):
     """Whether what each symbol brings is held for a whole strip; else what each column brings is, for a tile."""
-    return table.shape[2] <= min(SYMBOLS, columns)
+    return table.shape[1] <= min(SYMBOLS, columns)
 
 
 @apart(**_options)
 def hold_entries(held, lanes, item, n, extent_n, columns, table, rows, beside, scale):
     """For each row its row of the table, if the whole strip reads that."""
     if _by_symbol(table, columns):
-        b, below = item if table.shape[0] > 1 else 0, rows[item if rows.shape[0] > 1 else 0]
+        below = rows[item if rows.shape[0] > 1 else 0]
         for l in range(max(0, -n), min(lanes, extent_n - n)):
-            entries = table[b, below[n + l]]
+            entries = table[below[n + l]]
             for v in range(entries.size):
                 held[v * lanes + l] = scale[0] * entries[v]
 
@@ -250,9 +250,9 @@ def lay_entries(
     symbols = beside[item if beside.shape[0] > 1 else 0]
     by_symbol, origin = _by_symbol(table, columns), m + t0 - lanes
     if not by_symbol:
-        b, indices = item if table.shape[0] > 1 else 0, below[item if below.shape[0] > 1 else 0]
+        indices = below[item if below.shape[0] > 1 else 0]
         for l in range(max(0, -n), min(rows, extent_n - n)):
-            entries = table[b, indices[n + l]]
+            entries = table[indices[n + l]]
             for c in range(max(0, origin), min(m + t1, extent_m)):
                 held[(c - origin) * lanes + l] = scale[0] * entries[symbols[c]]
     edge = np.zeros(COLUMNS, symbols.dtype)

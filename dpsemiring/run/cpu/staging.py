@@ -205,12 +205,6 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
                     _add(buffer, l + r + (l + r - t0) * lanes, lanes, array[item, n + r], 1, at_m, low, high, fresh)
 
 
-@straight
-def _copy(buffer, to, at, count):
-    """Some numbers, a vector at most."""
-    store_part(buffer, to, load_part(buffer, at, 0, count), 0, count)  # noqa: F821
-
-
 @apart(**_options)
 def slide(strip, width, rows, begin, end, first, stop):
     """Move a row-major strip of the columns begin .. end to be one of the columns first .. stop; which ones it then holds."""
