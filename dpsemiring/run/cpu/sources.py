@@ -222,6 +222,17 @@ def _lines(count, like):
 
 
 @straight
+def _take(own, to, table, at, some, by):
+    """A vector of scaled entries, at most `some`."""
+    store(own, to, fmul(load_part(table, at, 0, some), splat(by)))  # noqa: F821
+
+
+@straight
+def _give(table, at, some, own, place, by):
+    store_part(table, at, mad(load(own, place), splat(by), load_part(table, at, 0, some)), 0, some)  # noqa: F821
+
+
+@straight
 def _add_to(target, to, source, at, low, lanes):
     """The lanes from `low` on."""
     store(target, to, fadd(load(target, to), load_part(source, at, low, lanes)))  # noqa: F821
@@ -239,9 +250,9 @@ def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table
         for begin in range(n_first, n_stop, lanes):
             n = min(begin, n_stop - lanes)  # the last rows are taken whole, some of them again
             for r in range(lanes):
-                part, entries = own[r * pitch : r * pitch + size], table[below[n + r]]
-                for e in range(size):
-                    part[e] = by * entries[e]
+                at = np.int64(below[n + r]) * size
+                for e in range(0, size, lanes):
+                    _take(own, r * pitch + e, table, at + e, size - e, by)
             for e in range(0, pitch, lanes):
                 put_down(own, e, pitch, turned, e * lanes, lanes)
             for begin_m in range(0, count, lanes):
@@ -289,9 +300,9 @@ def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, tabl
             for e in range(0, pitch, lanes):
                 put_down(turned, e * lanes, lanes, own, e, pitch)
             for r in range(low, lanes):  # one after the other, since rows may be the same
-                part, entries = own[r * pitch : r * pitch + size], to_table[below[n + r]]
-                for e in range(size):
-                    entries[e] += by * part[e]
+                at = np.int64(below[n + r]) * size
+                for e in range(0, size, lanes):
+                    _give(to_table, at + e, size - e, own, r * pitch + e, by)
         return
     by_rows = n_first + (n_stop - n_first) // ENTRIES * ENTRIES
     for n in range(n_first, n_stop, ENTRIES):
