@@ -299,3 +299,24 @@ def _core(solver):
 
 def _source():
     return tensor_sources.TensorSource.of("cost", dp.costs.sqeuclidean(X, Y))
+
+
+def test_the_order_of_axes_in_memory_and_equal_flows_change_nothing():
+    """Frames before items in memory or after them; a gradient that is large, so that a product with ones is spared."""
+    log_probs = torch.randn(700, 3, 32, generator=torch.Generator().manual_seed(1)).log_softmax(-1)
+    targets = torch.randint(1, 32, (3, 40), generator=torch.Generator().manual_seed(2))
+    first = log_probs.clone().requires_grad_()
+    later = log_probs.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
+    lengths = (700, 650, 30), (40, 30, 40)  # the last does not fit
+    totals = [ctc_loss(x, targets, *lengths, reduction="none") for x in (first, later)]
+    assert torch.equal(*totals) and totals[0][2] == math.inf
+    (once,) = torch.autograd.grad(totals[0].sum(), first)
+    (again,) = torch.autograd.grad(totals[1].sum(), later)
+    assert torch.equal(once, again) and not once[:, 2].any()
+    fits = ctc_loss(first, targets, (700, 650, 600), lengths[1], reduction="none")
+    flows = torch.tensor([1.0, 2.0, 4.0])
+    (plain,) = torch.autograd.grad(fits.sum(), first)
+    fits = ctc_loss(first, targets, (700, 650, 600), lengths[1], reduction="none")
+    (scaled,) = torch.autograd.grad(fits, first, flows)
+    assert torch.equal(scaled, plain * flows[:, None])
+    torch.testing.assert_close(plain[:600].sum(-1), -torch.ones(600, 3), atol=2e-5, rtol=0)
