@@ -1,7 +1,7 @@
 """The Numba target, around the strips of items that lie abreast: `forward` and `backward` for batches of small items.
 
 The lanes are the items of a group, a vector of them; a strip is some rows of all of them, and one tile
-(`run.cpu.abreast` moves the numbers). Both take what the drivers of `lower.numba_text` take; groups stand in the place of
+(`run.cpu.abreast` moves the numbers). Both take what those of `lower.numba_text` take; groups stand in the place of
 items, and `R` holds the borders above their strips.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower.ir import Site
+from dpsemiring.lower.numba_drivers import Drivers, begin, place_index
 from dpsemiring.lower.numba_sources import Window
-from dpsemiring.lower.numba_text import Drivers, begin, place_index
 from dpsemiring.lower.plan import Plan, Wanted
 
 

@@ -17,6 +17,7 @@ plan
 import numpy as np
 from numba import cfunc, njit
 
+from dpsemiring.run.cpu.borders import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
 

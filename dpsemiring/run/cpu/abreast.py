@@ -18,8 +18,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes these from here)
-from dpsemiring.run.cpu.staging import ANY, clear, ends_before, room, zeros  # noqa: F401
+from dpsemiring.run.cpu.borders import ends_before
+from dpsemiring.run.cpu.calls import apart
+from dpsemiring.run.cpu.staging import ANY
 from dpsemiring.run.cpu.vector import lay, lay_until, pick_up, pick_up_until, put_down, put_down_until
 
 _options = {"nogil": True, "error_model": "numpy", "cache": True}

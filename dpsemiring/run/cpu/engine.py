@@ -18,7 +18,7 @@ from dpsemiring.lower.numba_abreast import abreast_backward_text, abreast_forwar
 from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
-from dpsemiring.run.cpu import extent, staging
+from dpsemiring.run.cpu import extent
 from dpsemiring.run.cpu.memory import unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import HEIGHTS, WIDE, Kept, Segment, Tiling, keep_limit, pays_abreast, tile, tile_abreast
@@ -44,6 +44,7 @@ def _support() -> str:
         "vector.py",
         "calls.py",
         "staging.py",
+        "borders.py",
         "abreast.py",
         "turns.py",
         "sources.py",
@@ -105,7 +106,7 @@ class CpuEngine:
         ]
 
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
-        staging.survey(array, rows, lo, hi, array.dtype.type(refused), nan, bad)
+        extent.survey(array, rows, lo, hi, array.dtype.type(refused), nan, bad)
 
     def largest(self, array, rows, lo, hi) -> float:
         return extent.largest(array, rows, lo, hi)

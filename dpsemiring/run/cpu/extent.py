@@ -1,4 +1,4 @@
-"""How large the numbers of an array are."""
+"""Looking arrays over: how large their numbers are, and whether some are none."""
 
 from __future__ import annotations
 
@@ -29,3 +29,22 @@ def _largest(bits, rows, lo, hi, infinite, unsigned):
                 size = part[m] & unsigned
                 most = max(most, size if size < infinite else nothing)
     return most
+
+
+@njit(nogil=True, cache=True)
+def survey(array, rows, lo, hi, refused, nan, bad):
+    """Mark items whose numbers in rows ``:rows[b]``, columns ``lo[b, n] <= m < hi[b, n]``, hold a NaN, or the refused
+    infinity. An axis of length 1 of `lo` and `hi` serves every row."""
+    for b in range(rows.size):
+        for n in range(min(rows[b], array.shape[1])):
+            at = n if lo.shape[1] > 1 else 0
+            part = array[b, n, max(lo[b, at], 0) : max(hi[b, at], 0)]  # a loop from 0 is a vector loop
+            unequal = 0
+            hits = 0
+            for m in range(part.size):
+                unequal += part[m] != part[m]
+                hits += part[m] == refused
+            if unequal:
+                nan[b] = True
+            if hits:
+                bad[b] = True
