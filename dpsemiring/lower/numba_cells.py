@@ -19,6 +19,8 @@ from dpsemiring.lower.text import Code, Writer, literal
 VECTOR = {"float32": 16, "float64": 8}
 INTEGER = {"float32": "int32", "float64": "int64"}
 NOTHING = "splat(F(0))"
+# a cell of so few statements would wait: what was stored a moment ago can be loaded at once, but not across two stores
+SHORT = 8
 TOGETHER = 4  # rows that are swept side by side where items lie abreast
 _NAMES = {"and": "both", "or": "either", "not": "negate", "abs": "absolute"}
 _CONTRACTED = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
@@ -111,13 +113,18 @@ class Sweeps(Kernel):
         for s in code.cell:
             self.w(f"{s.name} = {self.op(s.op)}({', '.join(s.args)})")
 
-    def loads(self, code: Code, cell: Cell, get: str) -> None:
-        """Fetch the leaves that a cell uses; `o` and `i` are its positions among the values and the sites."""
+    def loads(self, code: Code, cell: Cell, get: str, halves: bool = False) -> None:
+        """Fetch the leaves that a cell uses; `o` and `i` are its positions among the values and the sites. With `halves`,
+        values that lie across two vectors are put together from these."""
         for node in code.used:
             name = self.leaf(node)
             if node in cell.loads:
                 d = cell.loads[node]
-                self.w(f"{name} = {get}(S{d.component}, {self.earlier(d.dn, d.dm, d.state)})")
+                place, shift = self.earlier(d.dn, d.dm, d.state), self.plan.schedule.shift(d.dn, d.dm)
+                if halves and 0 < shift < self.vector:
+                    self.w(f"{name} = load_below(S{d.component}, {place.removesuffix(f' - {shift}')}, {shift})")
+                else:
+                    self.w(f"{name} = {get}(S{d.component}, {place})")
             elif node in cell.starts:
                 self.w(f"{name} = {get}(B{cell.starts[node]}, i)")
             elif name.startswith("w"):
@@ -191,7 +198,7 @@ class Sweeps(Kernel):
             w(f"return {bundle(f'splat({zeros[c]})' for _, c in cell.values)}")
         with self.straight("cell", [*arrays, "o", "i", "q", *self.places, *shared]):
             self.begin_cell(code)
-            self.loads(code, cell, "load")
+            self.loads(code, cell, "load", halves=self.skewed and len(code.cell) <= SHORT)
             self.statements(code)
             w(f"return {bundle(code[root] for root in cell.values.values())}")
         with self.straight("keep", [*self.S, "o", "pitch", "d"]):

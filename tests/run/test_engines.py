@@ -157,6 +157,16 @@ def test_a_sweep_with_starts_does_for_blocks_without():
     assert solver(tall).total == dp.compile(late, dp.Tropical, engine="reference")(tall).total
 
 
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_short_cells_put_their_predecessors_together_from_two_vectors(real):
+    topology = dp.Topology([dp.Step(0, 1), dp.Step(3, 0), dp.Step(1, 1)])
+    cost, lengths = np.random.default_rng(0).random((2, 100, 30)).astype(real), ([100, 70], [30, 20])
+    found, expected = (dp.compile(topology, dp.Tropical, engine=engine)(cost, lengths) for engine in ("cpu", "reference"))
+    np.testing.assert_allclose(found.total, expected.total, rtol=1e-6 if real is np.float32 else 1e-14)
+    for a, b in zip(found.path, expected.path):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("n, m", [(1, 1), (2, 1), (1, 2), (33, 2), (64, 5)])
 def test_edges_with_a_longer_lattice_and_longer_steps(n, m):
     agree(TOPOLOGIES["affine_gap"](), SEMIRINGS["softmin"], (2, n, m))

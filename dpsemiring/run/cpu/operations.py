@@ -40,6 +40,14 @@ def load(b, pointer, index):
     return value
 
 
+def load_below(b, pointer, index, lanes):
+    """The lanes pointer[index - lanes : index - lanes + V], where vectors begin at `index`: from the two that hold them."""
+    low = load(b, pointer, b.sub(index, ir.Constant(I64, wide(pointer.type.pointee).count)))
+    high, count = load(b, pointer, index), low.type.count
+    taken = ir.Constant(ir.VectorType(I32, count), list(range(count - lanes.constant, 2 * count - lanes.constant)))
+    return b.shuffle_vector(low, high, taken)
+
+
 def store(b, pointer, index, x):
     """pointer[index : index + V] = x."""
     b.store(x, b.bitcast(b.gep(pointer, [index]), x.type.as_pointer())).align = width(x.type) // 8
@@ -187,7 +195,7 @@ _ELEMENTARY = (
 )  # fmt: skip
 
 OPERATIONS = {
-    **{f.__name__: f for f in (load, store, load_part, store_part, peek, poke, splat, totals)},
+    **{f.__name__: f for f in (load, load_below, store, load_part, store_part, peek, poke, splat, totals)},
     **{f.__name__: f for f in (alternate, lanes_between, lanes_within, some)},
     **SQUARES,
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
