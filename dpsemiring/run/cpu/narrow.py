@@ -39,8 +39,7 @@ def _none(zero):
 
 @straight
 def _square(lanes, m, rows, d, total):
-    away = fsub(load(lanes, m), load(rows, d))  # noqa: F821
-    return mad(away, away, total)  # noqa: F821
+    return add_square(load(lanes, m), load(rows, d), total)  # noqa: F821
 
 
 @straight

@@ -146,6 +146,17 @@ def _arithmetic(name, flags=()):
     return build
 
 
+def _mad(b, x, y, z):
+    """x * y + z"""
+    return overloaded(b, "fmuladd", x.type, x, y, z)
+
+
+def _add_square(b, x, y, z):
+    """(x - y)**2 + z"""
+    apart = b.fsub(x, y, flags=CONTRACT)
+    return _mad(b, apart, apart, z)
+
+
 def _comparison(operator):
     def build(b, x, y):
         if is_int(x.type):
@@ -200,7 +211,8 @@ OPERATIONS = {
     **SQUARES,
     **{name: _arithmetic(name) for name in ("add", "sub", "mul")},
     **{f"f{name}": _arithmetic(name, CONTRACT) for name in ("add", "sub", "mul")},
-    "mad": lambda b, x, y, z: overloaded(b, "fmuladd", x.type, x, y, z),  # x * y + z
+    "mad": _mad,
+    "add_square": _add_square,
     "div": lambda b, x, y: b.fdiv(x, y),
     "minimum": _extremum("<"),
     "maximum": _extremum(">"),

@@ -120,8 +120,7 @@ def _clamped(places, m, extent, instead):
 @straight
 def _add_squares(sums, held, at, y, places, more):
     x = load(held, at)  # noqa: F821
-    away = [fsub(splat(peek(y, place + more)), x) for place in places]  # noqa: F821
-    return tuple(mad(t, t, s) for s, t in zip(sums, away))  # noqa: F821
+    return tuple(add_square(splat(peek(y, place + more)), x, s) for s, place in zip(sums, places))  # noqa: F821
 
 
 @straight

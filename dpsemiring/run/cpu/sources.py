@@ -49,8 +49,7 @@ def _of_rows(x, at, pitch):
 @straight
 def _add_squares(sums, x, at_x, pitch, y, at_y):
     v = load(y, at_y)  # noqa: F821
-    away = [fsub(v, splat(peek(x, at_x + i * pitch))) for i in range(ROWS)]  # noqa: F821
-    return tuple(mad(t, t, s) for s, t in zip(sums, away))  # noqa: F821
+    return tuple(add_square(v, splat(peek(x, at_x + i * pitch)), s) for i, s in enumerate(sums))  # noqa: F821
 
 
 @straight
