@@ -93,8 +93,8 @@ def test_swapped_axes(monkeypatch):
 
 
 def test_a_border_that_is_not_handed_on(emitted):
-    """A strip that forgets the one before: seen only on lattices higher than a strip."""
-    emitted("forward", "leave(S0, R0, b, slot, t0, t1, height, cols,", "leave(S0, R0, b, slot, t0, t1, height, 0,")
+    """A strip that hands on the row above its last: seen only on lattices higher than a strip."""
+    emitted("forward", "leave(S0, R0, b, slot, t0, t1, height, cols,", "leave(S0, R0, b, slot, t0, t1, height - 1, cols,")
     cost = np.random.default_rng(0).random((80, 20))
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(
