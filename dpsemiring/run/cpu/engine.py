@@ -28,9 +28,6 @@ from dpsemiring.run.total import Ends, Flows
 
 FLOAT32, INT32, INT64 = map(np.dtype, (np.float32, np.int32, np.int64))
 
-TEXTS = {"forward": forward_text, "backward": backward_text, "paths": paths_text}
-ABREAST = {"forward": abreast_forward_text, "backward": abreast_backward_text}
-
 
 @lru_cache(maxsize=1)
 def _support() -> str:
@@ -86,12 +83,13 @@ class CpuEngine:
         if key not in self._kernels:
             variants = plan.start_variants(plan.starts_everywhere or tiling.single)
             sweeps = [self._sweeps("advance", advance_text, variants, plan)]
-            texts = ABREAST if tiling.abreast else TEXTS
             if job == "backward":
                 sweeps.append(self._sweeps("retreat", retreat_text, variants, plan, wanted))
-                text = texts[job](plan, wanted)
+                text = (abreast_backward_text if tiling.abreast else backward_text)(plan, wanted)
+            elif job == "forward":
+                text = (abreast_forward_text if tiling.abreast else forward_text)(plan)
             else:
-                text = texts[job](plan)
+                text = paths_text(plan)
             driver = getattr(load_source(text, job, _support()), job)
             self._kernels[key] = partial(driver, *chain(*reversed(sweeps)))
         return self._kernels[key]
