@@ -7,7 +7,6 @@ items, and `R` holds the borders above their strips.
 
 from __future__ import annotations
 
-from dpsemiring.algebra.expr import INT
 from dpsemiring.lower.ir import Site
 from dpsemiring.lower.numba_drivers import Drivers, begin, place_index
 from dpsemiring.lower.numba_sources import Window
@@ -23,12 +22,7 @@ class Abreast(Drivers):
         halo, margin = p.schedule.halo, p.schedule.margin
         w(f"stripe_all = largest(m_len) + {p.recurrence.extra[1] + margin}")
         w(f"times_all = (height + {halo}) * stripe_all + {margin}")
-        for c, kind in enumerate(p.kinds):
-            w(f"S{c} = room(times_all * {self.states} * V, {'I' if kind == INT else 'F'})")
-        for name in [*self.W, *self.B]:
-            w(f"{name} = room((height * stripe_all + V) * V, np.{p.real})")
-        for i in p.cell_sites:
-            w(f"seen{i} = zeros(V, I)")
+        self.buffers(f"times_all * {self.states} * V", "(height * stripe_all + V) * V")
         w("stops = room(V, np.int64)")
         for plane, window in self.windows.of.items():
             n, m = window.reach
@@ -77,7 +71,7 @@ class Abreast(Drivers):
 
     def recompute(self) -> None:
         """Sweep a strip forward, from the rows above it."""
-        p, w, r = self.plan, self.w, self.plan.recurrence
+        p, w = self.plan, self.w
         for i in p.cell_sites:
             if not self.made(i):
                 self.stage(i)
@@ -85,20 +79,13 @@ class Abreast(Drivers):
             self.make(window)
         for c in self.components:
             w(f"enter_abreast(S{c}, R{c}, group, j, {self._rows_above()})")
-        if not p.starts_everywhere:
-            x0 = r.extra[0]
-            tests = [f"falls_abreast({place_index(n)}, b0, items, n_len, {x0}, n0, rows)" for n, _ in p.patterns]
-            w(f"starts = {' or '.join(tests)} or not advance")
-        rest = ", ".join([*self.U, "0, rows * stripe, rows, cols, lanes"])
-        with self.where_starts():
-            for i, (n, m) in enumerate(p.patterns):
-                x0, x1 = r.extra
-                lengths = f"b0, items, n_len, {x0}, m_len, {x1}"
-                w(f"mark_abreast(B{i}, {place_index(n)}, {place_index(m)}, {lengths}, n0, rows, cols, {self._row}, lanes)")
-            w(f"call(advance_starts, {', '.join([*self.S, *self.W, *self.B])}, {rest})")
-        if not p.starts_everywhere:
-            with w.block("else:"):
-                w(f"call(advance, {', '.join([*self.S, *self.W])}, {rest})")
+        x0, x1 = p.recurrence.extra
+        place = f"b0, items, n_len, {x0}, m_len, {x1}, n0, rows, cols, {self._row}, lanes"
+        self.advance_tile(
+            [f"falls_abreast({place_index(n)}, b0, items, n_len, {x0}, n0, rows)" for n, _ in p.patterns],
+            [f"mark_abreast(B{i}, {place_index(n)}, {place_index(m)}, {place})" for i, (n, m) in enumerate(p.patterns)],
+            [*self.U, "0, rows * stripe, rows, cols, lanes"],
+        )
 
     # --- planes that are made as they are needed ----------------------------------------------------
 
@@ -209,7 +196,7 @@ def abreast_forward_text(plan: Plan) -> str:
                     whole = f"height * stripe * {kernel.states} * lanes"
                     w(f"leave_abreast(S{c}, R{c}, group, j, {kernel._rows_above()}, {whole})")
             for i in plan.cell_sites:
-                w(f"tell_abreast(seen{i}, most{i}, b0, j)")
+                w(f"tell(seen{i}, most{i}, b0, j)")
     return w.text
 
 
@@ -237,12 +224,7 @@ def abreast_backward_text(plan: Plan, wanted: Wanted) -> str:
             w("seeded = 0")
             for a in seeds:
                 w(f"seeded = plant_abreast({a}, d{a}, {ends}, {place}, False)")
-            common = [*flows, *seeds, *outs, *kernel.U, "seeded", "0, rows * stripe, rows, cols, lanes"]
-            with kernel.where_starts():
-                w(f"call(retreat_starts, {', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
-            if not plan.starts_everywhere:
-                with w.block("else:"):
-                    w(f"call(retreat, {', '.join([*kernel.S, *kernel.W, *common])})")
+            kernel.sweep_tile("retreat", [*flows, *seeds, *outs, *kernel.U, "seeded", "0, rows * stripe, rows, cols, lanes"])
             with w.block("if seeded:"):
                 for a in seeds:
                     w(f"plant_abreast({a}, d{a}, {ends}, {place}, True)")

@@ -14,7 +14,7 @@ from dpsemiring.algebra.expr import BOOL, INT
 from dpsemiring.lower.cell import Cell
 from dpsemiring.lower.kernel import Kernel, variant
 from dpsemiring.lower.plan import Plan, Wanted
-from dpsemiring.lower.text import Code, Writer, literal
+from dpsemiring.lower.text import Code, Writer, literal, moved
 
 VECTOR = {"float32": 16, "float64": 8}
 INTEGER = {"float32": "int32", "float64": "int64"}
@@ -120,30 +120,30 @@ class Sweeps(Kernel):
             name = self.leaf(node)
             if node in cell.loads:
                 d = cell.loads[node]
-                place, shift = self.earlier(d.dn, d.dm, d.state), self.plan.schedule.shift(d.dn, d.dm)
+                time, shift = self.earlier(d.dn, d.dm, d.state), self.plan.schedule.shift(d.dn, d.dm)
                 if halves and 0 < shift < self.vector:
-                    self.w(f"{name} = load_below(S{d.component}, {place.removesuffix(f' - {shift}')}, {shift})")
+                    self.w(f"{name} = load_below(S{d.component}, {time}, {shift})")
                 else:
-                    self.w(f"{name} = {get}(S{d.component}, {place})")
+                    self.w(f"{name} = {get}(S{d.component}, {moved(time, -shift)})")
             elif node in cell.starts:
                 self.w(f"{name} = {get}(B{cell.starts[node]}, i)")
             elif name.startswith("w"):
                 self.w(f"{name} = {get}({name.upper()}, {'q' if int(name[1:]) in self.alike else 'i'})")
 
     def earlier(self, dn: int, dm: int, state: int) -> str:
-        """Where the accumulated value of a predecessor stands."""
+        """Where the accumulated values of a predecessor's time stand, in the same lane."""
         if self.abreast:
             return f"o - (({dn} * stripe + {dm}) * {self.states} - {state}) * pitch"
-        s = self.plan.schedule
-        back, shift = s.delay(dn, dm) * self.states - state, s.shift(dn, dm)
-        return f"o - {back} * pitch - {shift})".replace(" - 0 * pitch", "").replace(" - 0)", ")")[:-1]
+        back = self.plan.schedule.delay(dn, dm) * self.states - state
+        return f"o - {back} * pitch" if back else "o"
 
     def later(self, dn: int, dm: int) -> str:
         """Where the flow out of a later cell stands."""
         if self.abreast:
             return f"g + ({dn} * stripe + {dm}) * pitch"
         s = self.plan.schedule
-        return f"g + {s.delay(dn, dm)} * pitch + {s.shift(dn, dm)}".replace(" + 0 * pitch", "").replace(" + 0", "")
+        time = f"g + {s.delay(dn, dm)} * pitch" if s.delay(dn, dm) else "g"
+        return moved(time, s.shift(dn, dm))
 
     @contextmanager
     def times(self, back: bool = False) -> Iterator[None]:

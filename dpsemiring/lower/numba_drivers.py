@@ -6,9 +6,11 @@ their tiles. Several threads may run one driver on the same items (`run.cpu.turn
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from dpsemiring.algebra.expr import INT
+from dpsemiring.lower.kernel import variant
 from dpsemiring.lower.numba_cells import INTEGER, Sweeps
 from dpsemiring.lower.numba_sources import Windows
 from dpsemiring.lower.plan import Plan, Wanted
@@ -81,15 +83,19 @@ class Drivers(Sweeps):
         w(f"lanes_all = lane_count(cols_all, height, V, {self.skewed})")
         w(f"times_all = min(span, time_count(height, cols_all, {self.skewed}))")
         w(f"size = (times_all + {self.delay}) * {self.states} * (lanes_all + {self.pad})")
-        for c, kind in enumerate(p.kinds):
-            w(f"S{c} = room(size, {'I' if kind == INT else 'F'})")
-        for name in [*self.W, *self.B]:
-            w(f"{name} = room((times_all + V) * lanes_all, np.{p.real})")
-        for i in p.cell_sites:
-            w(f"seen{i} = zeros(V, I)")
+        self.buffers("size", "(times_all + V) * lanes_all")
         for name in self.bounds:
             w(f"{name} = room(height, np.int32)")
         self.windows.workspace(wanted)
+
+    def buffers(self, values: str, cells: str) -> None:
+        """Room for so many accumulated values, and for the sites and the starts of so many cells."""
+        for c, kind in enumerate(self.plan.kinds):
+            self.w(f"S{c} = room({values}, {'I' if kind == INT else 'F'})")
+        for name in [*self.W, *self.B]:
+            self.w(f"{name} = room({cells}, np.{self.plan.real})")
+        for i in self.plan.cell_sites:
+            self.w(f"seen{i} = zeros(V, I)")
 
     def items(self, skip: str = "skip[b]"):
         """The loop over items."""
@@ -148,24 +154,27 @@ class Drivers(Sweeps):
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
             w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")
-        if not p.starts_everywhere:
-            tests = [f"falls({place_index(n)}, {place_index(m)}, {self.within_tile()})" for n, m in p.patterns]
-            w(f"starts = {' or '.join(tests)} or not advance")
-        rest = ", ".join([*self.U, *self.bounds, "t0, t1 - t0", "rows", "cols", "lanes"])
-        with self.where_starts():
-            for i, (n, m) in enumerate(p.patterns):
-                place = f"length, m_all, n0, rows, t0, t1, left, cols, lanes, {self.skewed}"
-                w(f"mark(B{i}, {place_index(n)}, {place_index(m)}, {place})")
-            w(f"call(advance_starts, {', '.join([*self.S, *self.W, *self.B])}, {rest})")
-        if not p.starts_everywhere:
-            with w.block("else:"):
-                w(f"call(advance, {', '.join([*self.S, *self.W])}, {rest})")
+        within = f"length, m_all, n0, rows, t0, t1, left, {self.skewed}"
+        place = f"length, m_all, n0, rows, t0, t1, left, cols, lanes, {self.skewed}"
+        self.advance_tile(
+            [f"falls({place_index(n)}, {place_index(m)}, {within})" for n, m in p.patterns],
+            [f"mark(B{i}, {place_index(n)}, {place_index(m)}, {place})" for i, (n, m) in enumerate(p.patterns)],
+            [*self.U, *self.bounds, "t0, t1 - t0", "rows", "cols", "lanes"],
+        )
 
-    def within_tile(self) -> str:
-        return f"length, m_all, n0, rows, t0, t1, left, {self.skewed}"
+    def advance_tile(self, falls: list[str], marks: list[str], rest: list[str]) -> None:
+        """Sweep forward: with starts, which are marked, where one of the tests says that there are some."""
+        if not self.plan.starts_everywhere:
+            self.w(f"starts = {' or '.join(falls)} or not advance")
+        self.sweep_tile("advance", rest, marks)
 
-    def where_starts(self):
-        return self.w.block("if True:" if self.plan.starts_everywhere else "if starts:")
+    def sweep_tile(self, name: str, rest: list[str], first: Iterable[str] = ()) -> None:
+        """Call a sweep with starts, after some statements, or the one without."""
+        with self.w.block("if True:" if self.plan.starts_everywhere else "if starts:"):
+            self.w(*first, f"call({variant(name, True)}, {', '.join([*self.S, *self.W, *self.B, *rest])})")
+        if not self.plan.starts_everywhere:
+            with self.w.block("else:"):
+                self.w(f"call({variant(name, False)}, {', '.join([*self.S, *self.W, *rest])})")
 
     def value_text(self, number: float) -> str:
         return {float("inf"): "INF", -float("inf"): "-INF"}.get(number, f"F({number!r})")

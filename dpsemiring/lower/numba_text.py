@@ -115,11 +115,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                     kernel.windows.drain(wanted)
                     common = [*map(kernel.flow_name, keys), *seeds, *outs, *kernel.U, *kernel.bounds]
                     common += ["seeded", "t0, t1 - t0", "rows", "cols", "lanes"]
-                    with kernel.where_starts():
-                        w(f"call(retreat_starts, {', '.join([*kernel.S, *kernel.W, *kernel.B, *common])})")
-                    if not plan.starts_everywhere:
-                        with w.block("else:"):
-                            w(f"call(retreat, {', '.join([*kernel.S, *kernel.W, *common])})")
+                    kernel.sweep_tile("retreat", common)
                     with w.block("if seeded:"):
                         for a in seeds:
                             w(f"uproot({a}, {place})")

@@ -63,4 +63,4 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
             collect_abreast(S0, D0, b0, items, end_n, end_m, end_k, n0, rows, stripe, 1, 1, 1, lanes)
             if n0 + rows < length:
                 leave_abreast(S0, R0, group, j, 1 * stripe * 1 * lanes, height * stripe * 1 * lanes)
-            tell_abreast(seen0, most0, b0, j)
+            tell(seen0, most0, b0, j)

@@ -122,13 +122,6 @@ def unstage_abreast(
 
 
 @apart(**_options)
-def tell_abreast(seen, most, item, strip):
-    """Note the largest size that was met in a strip of a group, and begin anew."""
-    most[item, strip] = seen.max()
-    seen[:] = 0
-
-
-@apart(**_options)
 def falls_abreast(n, b0, items, n_len, extra, n0, rows):
     """Whether some cell of a place in row n (a negative index counts from the end; any row: `ANY`) lies in a strip."""
     if n >= 0 or n == ANY:
