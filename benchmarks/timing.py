@@ -33,10 +33,10 @@ class Settings:
 
 
 def environment(settings: Settings, way: str, threads: int) -> dict[str, str]:
-    """The environment of a way's process: its threads, and kernel caches of its own."""
+    """The environment of a way's process: its threads, and kernel caches of its own. Python may keep what it compiles."""
     cache = settings.caches / hashlib.sha256(way.encode()).hexdigest()[:12]
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         **{f"{name}_NUM_THREADS": str(threads) for name in THREADS},
         "BENCHMARK_THREADS": str(threads),
         "DPSEMIRING_CACHE": str(cache / "dpsemiring"),

@@ -42,7 +42,8 @@ class Derivatives:
         recurrence, problem = self.solver.recurrence, self.problem
         planes = {recurrence.sites[i].name: flow for i, flow in self._of_costs.sites.items()}
         for name, array in problem.planes.items():  # a plane that only absent steps read
-            planes.setdefault(name, np.zeros(array.shape, problem.kind))
+            if name not in planes:
+                planes[name] = np.zeros(array.shape, problem.kind)
         planes = {name: self.shaped(planes[name].astype(problem.kind, copy=False)) for name in problem.planes}
         return planes if problem.as_dict else next(iter(planes.values()))
 

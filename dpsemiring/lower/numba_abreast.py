@@ -183,7 +183,7 @@ def abreast_forward_text(plan: Plan) -> str:
     """Source of `forward` for items abreast."""
     kernel = begin(plan, driver=True, kind=Abreast)
     w, s = kernel.w, plan.schedule
-    w("", "", "@njit(**OPTIONS)")
+    w("", "", "@called(**OPTIONS)")
     with w.block(f"def forward({', '.join(kernel.forward_arguments())}):"):
         kernel.workspace()
         for _ in kernel.groups(backward=False):
@@ -206,7 +206,7 @@ def abreast_backward_text(plan: Plan, wanted: Wanted) -> str:
     w, s = kernel.w, plan.schedule
     outs, seeds = kernel.outputs(wanted), kernel.seeds()
     flows = [kernel.flow_name(key) for key in plan.flow_keys()]
-    w("", "", "@njit(**OPTIONS)")
+    w("", "", "@called(**OPTIONS)")
     with w.block(f"def backward({', '.join(kernel.backward_arguments(wanted))}):"):
         kernel.workspace(wanted)
         for flow in flows:

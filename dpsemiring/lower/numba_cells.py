@@ -64,7 +64,7 @@ class Sweeps(Kernel):
 
     def sweep(self, name: str, args: dict[str, str]) -> Writer:
         """The head of a C function, from its arguments' types."""
-        self.w("", "", f'@cfunc("void({", ".join(args.values())})", **SWEEP)')
+        self.w("", "", f'@c_function("void({", ".join(args.values())})", **SWEEP)')
         return self.w.block(f"def {name}({', '.join(args)}):")
 
     def typed(self, arrays: list[str], *integers: str) -> dict[str, str]:

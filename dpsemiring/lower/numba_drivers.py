@@ -21,9 +21,10 @@ _HEADER = '''"""Emitted by dpsemiring; do not edit.
 {about}
 """
 import numpy as np
-from numba import cfunc, njit
+from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *{sources}
 
@@ -32,9 +33,9 @@ I = np.{integer}
 INF = F(np.inf)
 NAN = F(np.nan)
 V = {vector}
-SWEEP = {{"nogil": True, "error_model": "numpy", "cache": True}}
+SWEEP = {{"nogil": True, "error_model": "numpy"}}
 OPTIONS = {{**SWEEP, "no_cfunc_wrapper": True}}
-INNER = {{**OPTIONS, "no_cpython_wrapper": True}}
+INNER = {{**OPTIONS, "no_cpython_wrapper": True, "cache": True}}
 '''
 
 

@@ -34,7 +34,7 @@ def forward_text(plan: Plan) -> str:
     kernel = begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
     place = f"lanes, {kernel.pad}, {kernel.delay}, {kernel.skewed}"
-    w("", "", "@njit(**OPTIONS)")
+    w("", "", "@called(**OPTIONS)")
     with w.block(f"def forward({', '.join(kernel.forward_arguments())}):"):
         kernel.workspace()
         with kernel.items(), w.block("while True:"):
@@ -78,7 +78,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
     borders = [f"H{kernel.flow_name(key)}" for key in keys]
     reach = max((key[0].dn for key in keys), default=0)
-    w("", "", "@njit(**OPTIONS)")
+    w("", "", "@called(**OPTIONS)")
     with w.block(f"def backward({', '.join(kernel.backward_arguments(wanted))}):"):
         kernel.workspace(wanted)
         for key in keys:
@@ -175,7 +175,7 @@ def paths_text(plan: Plan) -> str:
         w("return np.int64(-1)")
     for name, table in arc_tables(plan.recurrence).items():
         w("", f"{name} = np.array({table}, np.int64).reshape({len(table)}, {len(table[0])})")
-    w("", "", "@njit(**OPTIONS)")
+    w("", "", "@called(**OPTIONS)")
     args = kernel.inputs() + ["from_n", "from_m", "from_k", "visited", "counts"]
     with w.block(f"def paths({', '.join(args)}):"):
         kernel.workspace()

@@ -17,9 +17,10 @@ plan
   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
 """
 import numpy as np
-from numba import cfunc, njit
+from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
 
@@ -28,9 +29,9 @@ I = np.int64
 INF = F(np.inf)
 NAN = F(np.nan)
 V = 8
-SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+SWEEP = {"nogil": True, "error_model": "numpy"}
 OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
-INNER = {**OPTIONS, "no_cpython_wrapper": True}
+INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @straight
@@ -102,7 +103,7 @@ ARC_SOURCE = np.array([[-1, -1, 0, 0, 0]], np.int64).reshape(1, 5)
 ARC_STEP = np.array([[-1, -1, 0, 1, 2]], np.int64).reshape(1, 5)
 
 
-@njit(**OPTIONS)
+@called(**OPTIONS)
 def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, K0, from_n, from_m, from_k, visited, counts):
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, False)

@@ -15,9 +15,10 @@ plan
   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
 """
 import numpy as np
-from numba import cfunc, njit
+from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
 from dpsemiring.run.cpu.abreast import *
@@ -27,12 +28,12 @@ I = np.int32
 INF = F(np.inf)
 NAN = F(np.nan)
 V = 16
-SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+SWEEP = {"nogil": True, "error_model": "numpy"}
 OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
-INNER = {**OPTIONS, "no_cpython_wrapper": True}
+INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
-@njit(**OPTIONS)
+@called(**OPTIONS)
 def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0, fresh):
     stripe_all = largest(m_len) + 1
     times_all = (height + 1) * stripe_all + 1

@@ -15,9 +15,10 @@ plan
   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
 """
 import numpy as np
-from numba import cfunc, njit
+from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
 
@@ -26,9 +27,9 @@ I = np.int32
 INF = F(np.inf)
 NAN = F(np.nan)
 V = 16
-SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+SWEEP = {"nogil": True, "error_model": "numpy"}
 OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
-INNER = {**OPTIONS, "no_cpython_wrapper": True}
+INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @straight
@@ -95,7 +96,7 @@ def keep(S0, o, pitch, d):
     store(S0, o, d0_0)
 
 
-@cfunc("void(CPointer(float32), CPointer(float32), CPointer(float32), float64, int64, int64, int64, int64, int64)", **SWEEP)
+@c_function("void(CPointer(float32), CPointer(float32), CPointer(float32), float64, int64, int64, int64, int64, int64)", **SWEEP)
 def advance_starts(S0, W0, B0, p_gamma, t0, count, rows, cols, lanes):
     lanes = 32
     pitch = lanes + 16

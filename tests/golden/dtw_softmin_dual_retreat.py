@@ -15,9 +15,10 @@ plan
   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
 """
 import numpy as np
-from numba import cfunc, njit
+from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
 
@@ -26,9 +27,9 @@ I = np.int32
 INF = F(np.inf)
 NAN = F(np.nan)
 V = 16
-SWEEP = {"nogil": True, "error_model": "numpy", "cache": True}
+SWEEP = {"nogil": True, "error_model": "numpy"}
 OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
-INNER = {**OPTIONS, "no_cpython_wrapper": True}
+INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @straight
@@ -151,7 +152,7 @@ def keep(G1_1_0_0, G1_1_0_1, G1_0_0_0, G1_0_0_1, G0_1_0_0, G0_1_0_1, dW0, i, g, 
     store(dW0, i, f6)
 
 
-@cfunc("void(CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float64, int64, int64, int64, int64, int64, int64)", **SWEEP)
+@c_function("void(CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), CPointer(float32), float64, int64, int64, int64, int64, int64, int64)", **SWEEP)
 def retreat(S0, S1, W0, W1, G1_1_0_0, G1_1_0_1, G1_0_0_0, G1_0_0_1, G0_1_0_0, G0_1_0_1, A0, A1, dW0, p_gamma, seeded, t0, count, rows, cols, lanes):
     lanes = 32
     pitch = lanes + 16

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils, itanium_mangler
 from numba.extending import intrinsic
+
+from dpsemiring.run.cpu.compiled import called
 
 _apart: dict = {}  # name -> the compiled function
 
@@ -40,14 +42,14 @@ class _Linked:
 
 
 def apart(**options):
-    """Compile a function as ``njit(**options)`` does, to be called by compiled code without becoming a part of it.
+    """Compile a function as ``called(**options)`` does, to be called by compiled code without becoming a part of it.
 
     It must raise nothing. A caller that is loaded from Numba's cache links it anew (`_reload_init`, where Numba
     keeps what must run before cached code is linked).
     """
 
     def decorate(function):
-        _apart[function.__name__] = njit(**options)(function)
+        _apart[function.__name__] = called(**options)(function)
 
         def typed(typing, *args):
             linked = _Linked(function.__name__, tuple(map(types.unliteral, args)))

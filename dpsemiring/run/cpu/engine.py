@@ -34,6 +34,7 @@ def _support() -> str:
     """Whatever is compiled into kernels beside their own text."""
     here = Path(__file__).parent
     names = (
+        "compiled.py",
         "lanes.py",
         "elementary.py",
         "operations.py",
@@ -63,6 +64,7 @@ class CpuEngine:
         self.recurrence, self.memory = recurrence, memory
         self._plans: dict[tuple, Plan] = {}
         self._kernels: dict[tuple, Callable] = {}
+        self._addresses: dict[tuple, int] = {}
         self._tilings: dict[tuple, Tiling] = {}
 
     def another(self, recurrence: Recurrence) -> CpuEngine:
@@ -82,26 +84,28 @@ class CpuEngine:
         key = job, plan, wanted, tiling.single
         if key not in self._kernels:
             variants = plan.start_variants(plan.starts_everywhere or tiling.single)
-            sweeps = [self._sweeps("advance", advance_text, variants, plan)]
+            sweeps = [self._sweep("advance", advance_text, starts, variants, plan) for starts in (True, False)]
             if job == "backward":
-                sweeps.append(self._sweeps("retreat", retreat_text, variants, plan, wanted))
+                back = [self._sweep("retreat", retreat_text, starts, variants, plan, wanted) for starts in (True, False)]
+                sweeps = back + sweeps
                 text = (abreast_backward_text if tiling.abreast else backward_text)(plan, wanted)
             elif job == "forward":
                 text = (abreast_forward_text if tiling.abreast else forward_text)(plan)
             else:
                 text = paths_text(plan)
             driver = getattr(load_source(text, job, _support()), job)
-            self._kernels[key] = partial(driver, *chain(*reversed(sweeps)))
+            self._kernels[key] = partial(driver, *sweeps)
         return self._kernels[key]
 
-    def _sweeps(self, name, text, variants, plan, *wanted) -> list[int]:
-        """The addresses of a sweep with and without starts, 0 for one that is not among the variants."""
-        return [
-            getattr(load_source(text(plan, starts, *wanted), name, _support()), variant(name, starts)).address
-            if starts in variants
-            else 0
-            for starts in (True, False)
-        ]
+    def _sweep(self, name, text, starts, variants, plan, *wanted) -> int:
+        """The address of a sweep with or without starts, 0 for one that is not among the variants."""
+        if starts not in variants:
+            return 0
+        key = name, starts, plan, *wanted
+        if key not in self._addresses:
+            module = load_source(text(plan, starts, *wanted), name, _support())
+            self._addresses[key] = getattr(module, variant(name, starts)).address
+        return self._addresses[key]
 
     def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
         extent.survey(array, rows, lo, hi, array.dtype.type(refused), nan, bad)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dpsemiring.run.cpu.compiled import called
 
 
 def largest(array, rows, lo, hi) -> float:
@@ -16,7 +17,7 @@ def largest(array, rows, lo, hi) -> float:
     return float(bits.view(array.dtype)[0])
 
 
-@njit(nogil=True, cache=True)
+@called(nogil=True)
 def _largest(bits, rows, lo, hi, infinite, unsigned):
     """Without its sign a number is the greater the greater its bits are as an integer; an integer maximum is a vector loop."""
     nothing = infinite ^ infinite
@@ -31,7 +32,7 @@ def _largest(bits, rows, lo, hi, infinite, unsigned):
     return most
 
 
-@njit(nogil=True, cache=True)
+@called(nogil=True)
 def survey(array, rows, lo, hi, refused, nan, bad):
     """Mark items whose numbers in rows ``:rows[b]``, columns ``lo[b, n] <= m < hi[b, n]``, hold a NaN, or the refused
     infinity. An axis of length 1 of `lo` and `hi` serves every row."""
