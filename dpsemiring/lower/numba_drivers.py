@@ -128,9 +128,21 @@ class Drivers(Sweeps):
         w(f"times = time_count(rows, cols, {self.skewed})", "tiles = (times + span - 1) // span")
         self.windows.strip()
 
-    def tile(self, name: str = "tile") -> None:
-        """The times of a tile."""
-        self.w(f"t0 = {name} * span", "t1 = min(times, t0 + span)")
+    def tile(self, back: bool = False) -> None:
+        """The times of a tile, and how many rows and times further on the next one lies."""
+        self.w("t0 = tile * span", "t1 = min(times, t0 + span)")
+        if back:
+            self.w("on_n, on_t = (0, -span) if tile > 0 else (-height, (tiles - 1) * span)")
+        else:
+            self.w("on_n, on_t = (0, span) if t1 < times else (height, -t0)")
+
+    def place(self, out: str) -> str:
+        """Where a tile's numbers of a result lie in its array."""
+        site = self.site_of(out)
+        at, extent = "0, left", "length, m_all"
+        if site is not None:
+            at, extent = f"{site.at[0]}, {moved('left', site.at[1])}", f"n_len[b] + more_n{out[2:]}, m_len[b] + more_m{out[2:]}"
+        return f"b, n0, rows, t0, t1, cols, {at}, {extent}"
 
     def neighbour(self, other: str) -> None:
         """Where the columns of another strip of the item lie, as seen from strip `j`."""
@@ -151,7 +163,8 @@ class Drivers(Sweeps):
             n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
             at = f"{site.at[0]}, {moved('left', site.at[1])}"
             rows = "1" if i in self.alike else "rows"
-            w(f"stage(W{i}, a{i}, b, n0, {rows}, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed}, seen{i})")
+            place = f"b, n0, {rows}, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed}"
+            w(f"stage(W{i}, a{i}, {place}, seen{i}, on_n, on_t)")
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
             w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")

@@ -148,12 +148,12 @@ class Windows:
             return [
                 f"lay_{kind}(W{i}, {p.held(k)}, {place}, {', '.join(p.arrays(k))}, {k == 0})" for k, kind in enumerate(p.kinds)
             ]
-        return [f"stage(W{i}, C{p.name}_, {self._place(plane, at, 'low')}, {outside}, lanes, {self.skewed}, seen{i})"]
+        return [f"stage(W{i}, C{p.name}_, {self._place(plane, at, 'low')}, {outside}, lanes, {self.skewed}, seen{i}, 0, 0)"]
 
     def unstage(self, plane: str, buffer: str, at: tuple[int, int]) -> str:
         if self.of[plane].direct:
             return "pass"
-        return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at, 'from')}, lanes, {self.skewed}, False)"
+        return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at, 'from')}, lanes, {self.skewed}, False, 0, 0)"
 
     def _place(self, plane, at, first):
         p, (n_all, m_all) = self.of[plane].name, self.of[plane].extent

@@ -76,6 +76,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
     kernel = begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
+    given = [(out, f"all_{out}", kernel.place(out)) for out in outs if not (kernel.summed(out) or kernel.drained(out, wanted))]
     borders = [f"H{kernel.flow_name(key)}" for key in keys]
     reach = max((key[0].dn for key in keys), default=0)
     w("", "", "@called(**OPTIONS)")
@@ -87,6 +88,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
             w(f"{a} = zeros(times_all * lanes_all * {kernel.states}, F)")
         for out in outs:
             w(f"{out} = zeros({'lanes_all' if kernel.summed(out) else '(times_all + V) * lanes_all'}, F)")
+        w("still = False")
         with kernel.items(), w.block("while True:"):
             w("j = min(strips, j_last) - 1 - claim(turns, b)")
             with w.block("if j < j_first:"):
@@ -95,7 +97,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
             w("begin = ends_before(end_n, end_m, b, n0, 0, 0)")
             w("e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)")
             with w.block("for tile in range(tiles - 1, -1, -1):"):
-                kernel.tile()
+                kernel.tile(back=True)
                 kernel.neighbour("min(j + 1, strips - 1)")
                 with w.block("if j + 1 < min(strips, j_last):"):
                     w(
@@ -111,6 +113,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                 for a in seeds:
                     w(f"seeded += plant({a}, d{a}, {place})")
                 with w.block("if entered or seeded > 0:"):
+                    w("still = False")
                     kernel.recompute()
                     kernel.windows.drain(wanted)
                     common = [*map(kernel.flow_name, keys), *seeds, *outs, *kernel.U, *kernel.bounds]
@@ -122,25 +125,18 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                     for out in outs:
                         if kernel.drained(out, wanted) and not kernel.summed(out):
                             w(kernel.windows.unstage(kernel.site_of(out).name, out, kernel.site_of(out).at))
+                    for out, array, place in given:
+                        w(f"unstage({out}, {array}, {place}, lanes, {kernel.skewed}, fresh, on_n, on_t)")
                 with w.block("else:"):  # nothing flows on from nothing
-                    for name in [*map(kernel.flow_name, keys), *(out for out in outs if not kernel.summed(out))]:
-                        w(f"clear({name})")
+                    with w.block("if not still:"):
+                        for key in keys:
+                            w(f"clear({kernel.flow_name(key)})")
+                        w("still = True")
+                    with w.block("if fresh:"):
+                        w(*(f"blank({array}, {place}, {kernel.skewed})" for _, array, place in given), "pass")
                 for key, border in zip(keys, borders):
                     at = f"t0, t1, rows, cols, lanes, {kernel.pad}, {kernel.skewed}"
                     w(f"leave_flows({kernel.flow_name(key)}, {border}, b, j, {at})")
-                for out in outs:
-                    site = kernel.site_of(out)
-                    if kernel.summed(out) or kernel.drained(out, wanted):
-                        continue
-                    if site is None:
-                        geometry = f"b, n0, rows, t0, t1, cols, 0, left, length, m_all, lanes, {kernel.skewed}, fresh"
-                        w(f"unstage(dO, all_dO, {geometry})")
-                    else:
-                        i = out[2:]
-                        at = f"{site.at[0]}, {moved('left', site.at[1])}"
-                        place = f"{at}, n_len[b] + more_n{i}, m_len[b] + more_m{i}"
-                        geometry = f"b, n0, rows, t0, t1, cols, {place}, lanes, {kernel.skewed}, fresh"
-                        w(f"unstage({out}, all_{out}, {geometry})")
                 w(f"publish(done, b, slot, {'cols - t0' if kernel.skewed else 'cols'})")
             kernel.windows.drain_rest(wanted)
             for out in outs:

@@ -42,7 +42,7 @@ class Ends:
 
 # the ends of problems with few items, by their lengths: these are often the same from call to call
 _known: WeakKeyDictionary[Recurrence, dict[tuple, Ends]] = WeakKeyDictionary()
-FEW_LENGTHS, FEW_PROBLEMS, MOST_ENDS = 64, 256, 1 << 17
+FEW_LENGTHS, FEW_PROBLEMS, MOST_ENDS = 1024, 256, 1 << 17
 
 
 def list_ends(recurrence: Recurrence, problem: Problem) -> Ends:

@@ -134,8 +134,9 @@ def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span
             tile = 0
             t0 = tile * span
             t1 = min(times, t0 + span)
-            stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False, seen0)
-            stage(W1, a1, b, n0, 1, t0, t1, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False, seen1)
+            on_n, on_t = (0, span) if t1 < times else (height, -t0)
+            stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, False, seen0, on_n, on_t)
+            stage(W1, a1, b, n0, 1, t0, t1, cols, 0, left, n_len[b] + more_n1, m_len[b] + more_m1, F(0.0), lanes, False, seen1, on_n, on_t)
             enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 2, F(np.inf), lanes, 8, 1, False)
             starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, False) or falls(0, 1, length, m_all, n0, rows, t0, t1, left, False) or not advance
             if starts:

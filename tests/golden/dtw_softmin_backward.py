@@ -47,6 +47,7 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
     G0_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
     A0 = zeros(times_all * lanes_all * 1, F)
     dW0 = zeros((times_all + V) * lanes_all, F)
+    still = False
     for b in range(first, last):
         if skip[b]:
             continue
@@ -69,6 +70,7 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
             for tile in range(tiles - 1, -1, -1):
                 t0 = tile * span
                 t1 = min(times, t0 + span)
+                on_n, on_t = (0, -span) if tile > 0 else (-height, (tiles - 1) * span)
                 if j + 1 < min(strips, j_last):
                     wait(done, b, slot + 1, known - max(0, t0 - height - 1 + shift))
                 entered, seeded = False, 0
@@ -77,7 +79,8 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
                 entered |= enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
                 seeded += plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
                 if entered or seeded > 0:
-                    stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0)
+                    still = False
+                    stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0, on_n, on_t)
                     enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
                     starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
                     if starts:
@@ -91,13 +94,17 @@ def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip
                         call(retreat, S0, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
                     if seeded:
                         uproot(A0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
+                    unstage(dW0, all_dW0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True, fresh, on_n, on_t)
                 else:
-                    clear(G1_1_0_0)
-                    clear(G1_0_0_0)
-                    clear(G0_1_0_0)
-                    clear(dW0)
+                    if not still:
+                        clear(G1_1_0_0)
+                        clear(G1_0_0_0)
+                        clear(G0_1_0_0)
+                        still = True
+                    if fresh:
+                        blank(all_dW0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, True)
+                        pass
                 leave_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
                 leave_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
                 leave_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, rows, cols, lanes, 16, True)
-                unstage(dW0, all_dW0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True, fresh)
                 publish(done, b, slot, cols - t0)

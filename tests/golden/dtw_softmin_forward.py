@@ -64,9 +64,10 @@ def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, sp
             for tile in range(tiles):
                 t0 = tile * span
                 t1 = min(times, t0 + span)
+                on_n, on_t = (0, span) if t1 < times else (height, -t0)
                 if slot > 0:
                     wait(done, b, slot, min(known, t1 + 1 + shift))
-                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0)
+                stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0, on_n, on_t)
                 enter(S0, R0, K0, b, slot, tile, t0, t1, cols, known, shift, 1, 1, 1, F(np.inf), lanes, 16, 2, True)
                 starts = falls(0, 0, length, m_all, n0, rows, t0, t1, left, True) or not advance
                 if starts:

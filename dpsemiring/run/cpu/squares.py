@@ -7,8 +7,11 @@ array's row less one. Abreast, a lane is an item and `stride` the item's size.
 from __future__ import annotations
 
 from llvmlite import ir
+from numba.core import cgutils
 
 from dpsemiring.run.cpu.lanes import I32, I64, constant, ints, masked_load, masked_store, spread, wide, width
+
+READ, SECOND_LEVEL, DATA = 0, 2, 1  # what a prefetch is for, and where to
 
 
 def _transposed(b, rows):
@@ -156,8 +159,18 @@ def _add_up(b, source, o, stride, labels, first, target, low):
         _store_line(b, b.fadd(_load_line(b, line), b.select(taken, x, constant(ty, 0.0))), line)
 
 
+def _fetch(b, array, o, stride):
+    """Have the cache fetch where array[o + r * stride] stands, for r below the number of lanes."""
+    ty, byte = wide(array.type.pointee), ir.IntType(8).as_pointer()
+    kinds = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+    prefetch = cgutils.get_or_insert_function(b.module, kinds, "llvm.prefetch.p0")
+    for line in _lines(b, array, o, stride, ty):
+        b.call(prefetch, [b.bitcast(line, byte), *(ir.Constant(I32, x) for x in (READ, SECOND_LEVEL, DATA))])
+
+
 _PICK_UP, _PUT_DOWN = _laid_back(add=True), _laid_back(add=False)
 SQUARES = {
+    "fetch": _fetch,
     "read_down": _read_down,
     "add_up": _add_up,
     **dict.fromkeys(("lay", "lay_edge", "lay_until"), _lay),

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
-from dpsemiring.run.cpu.vector import lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge, shift
+from dpsemiring.run.cpu.vector import fetch, lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge, shift
 
 _options = {"nogil": True, "error_model": "numpy", "cache": True}
 
@@ -114,11 +114,12 @@ def _look(seen, row, low, high):
 
 
 @apart(**_options)
-def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed, seen):
+def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed, seen, on_n, on_t):
     """Lay out array[item, n + at_n, m + at_m] for the cells of a tile; `outside` where that is outside the extents.
 
     Skewed, as many lanes as a vector has go together while all their columns lie inside: squares, turned round. `seen` keeps
-    the largest size of the numbers that are laid out, as bits: the greatest of its lanes."""
+    the largest size of the numbers that are laid out, as bits: the greatest of its lanes. The next tile is so many rows and
+    times further on, and fetched meanwhile."""
     b = item if array.shape[0] > 1 else 0
     by_n = 1 if array.shape[1] > 1 else 0
     by_m = 1 if array.shape[2] > 1 else 0
@@ -136,11 +137,13 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
                 _look(seen, row, (max(low, first) + at_m) * by_m, (min(high, end) + at_m - 1) * by_m + 1)
         return
     flat, vector, stride = array.reshape(-1), 64 // buffer.itemsize, array.shape[2] * by_n - 1
+    onward = on_n * by_n * array.shape[2] + on_t
     for l in range(0, rows, vector):
         n, some = n0 + l + at_n, min(vector, rows - l, extent_n - n0 - l - at_n)
         origin = (b * array.shape[1] + n * by_n) * array.shape[2] + at_m - l
         for t in range(t0, t1, vector):
             to = (t - t0) * lanes + l
+            fetch(flat, origin + t + onward, stride)
             if n >= 0 and some == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
                 lay(buffer, to, lanes, flat, origin + t, stride, seen)
             elif n >= 0:
@@ -164,7 +167,7 @@ def tell(seen, most, item, strip):
 
 
 @apart(**_options)
-def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, lanes, skewed, fresh):
+def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, lanes, skewed, fresh, on_n, on_t):
     """Add a tile's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`; if `fresh`, they are set."""
     by_n = 1 if array.shape[1] > 1 else 0
     by_m = 1 if array.shape[2] > 1 else 0
@@ -179,11 +182,13 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
                 _add(buffer, lane, time, array[item, n * by_n], by_m, at_m, low, high, fresh)
         return
     flat, vector, stride = array.reshape(-1), 64 // buffer.itemsize, array.shape[2] - 1
+    onward = on_n * array.shape[2] + on_t
     for l in range(0, rows, vector):
         n, some = n0 + l + at_n, min(vector, rows - l, extent_n - n0 - l - at_n)
         origin = (item * array.shape[1] + n) * array.shape[2] + at_m - l
         for t in range(t0, t1, vector):
             i = (t - t0) * lanes + l
+            fetch(flat, origin + t + onward, stride)
             if n >= 0 and some == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
                 if fresh:
                     put_down(buffer, i, lanes, flat, origin + t, stride)
@@ -198,6 +203,20 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
                 for r in range(-n, some):
                     low, high = max(first, t - l - r), min(stop, t - l - r + vector)
                     _add(buffer, l + r + (l + r - t0) * lanes, lanes, array[item, n + r], 1, at_m, low, high, fresh)
+
+
+@apart(**_options)
+def blank(array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, skewed):
+    """0 where `unstage` puts a tile's numbers."""
+    by_n = 1 if array.shape[1] > 1 else 0
+    by_m = 1 if array.shape[2] > 1 else 0
+    first = max(0, -at_m)
+    stop = max(first, min(cols, extent_m - at_m))
+    for l in range(rows):
+        n = n0 + l + at_n
+        low, high = (max(first, t0 - l), min(stop, t1 - l)) if skewed else (first, stop)
+        if 0 <= n < extent_n and low < high:
+            array[item, n * by_n, (low + at_m) * by_m : (high - 1 + at_m) * by_m + 1] = 0
 
 
 @apart(**_options)

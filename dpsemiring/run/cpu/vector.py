@@ -208,6 +208,12 @@ def put_down_until(source, i, pitch, target, o, stride, low, stops, by):
     put_down_until(source, i, pitch, target, o, stride, low, stops, by)
 
 
+@straight
+def fetch(array, o, stride):
+    """Have the cache fetch where array[o + r * stride + c] stands."""
+    fetch(array, o, stride)
+
+
 # and squares whose columns are vectors of a table, V numbers one after the other for each label
 
 
