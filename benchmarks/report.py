@@ -75,7 +75,10 @@ def _text(value):
     return value if isinstance(value, str) else f"{value:.3g}"
 
 
-HEAD = ["work", "threads", "ours, ns a cell", "peer, its best way", "ns a cell", "ratio", "wanted", "ratio in float64", "wanted"]
+HEAD = [
+    "work", "threads", "ours, ns a cell", "peer, its best way", "ns a cell", "ratio", "of fastest", "wanted", "ratio in float64",
+    "wanted",
+]  # fmt: skip
 
 
 def lines(row: dict) -> list[list]:
@@ -89,18 +92,18 @@ def lines(row: dict) -> list[list]:
     for r in sorted(found.values(), key=lambda r: r["ns a cell"]):
         double = r.get("float64 ratio")
         half = r["wanted"] / 2 if double and r["wanted"] else None
-        out.append([*start, r["way"], r["ns a cell"], r["ratio"], r["wanted"], double, half])
+        out.append([*start, r["way"], r["ns a cell"], r["ratio"], r["fastest"], r["wanted"], double, half])
         start = ["", "", None]
     for way, f in ways.items():  # other ways of ours
         if peer(way) == OURS and way not in (best, OURS64) and "ns a cell" in f:
-            out.append([*start, way, f["ns a cell"], mine and f["ns a cell"] / mine, *[None] * 3])
+            out.append([*start, way, f["ns a cell"], mine and f["ns a cell"] / mine, *[None] * 4])
             start = ["", "", None]
     timed = {peer(way) for way, f in ways.items() if "ns a cell" in f}
     for way, f in ways.items():
         if "ns a cell" not in f and (peer(way) not in timed or way in (OURS, OURS64)):
-            out.append([*start, f"{way}: {f['state']}", *[None] * 5])
+            out.append([*start, f"{way}: {f['state']}", *[None] * 6])
             start = ["", "", None]
-    return out or [[*start, "", *[None] * 5]]
+    return out or [[*start, "", *[None] * 6]]
 
 
 def troubles(rows: list[dict]) -> list[str]:

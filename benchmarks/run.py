@@ -33,6 +33,7 @@ def main() -> None:
     settings = Settings(rounds=max(1, options.rounds), quick=options.quick, pythons=dict(p.split("=", 1) for p in options.python))
     results: dict = {"environment": report.machine(settings), "settings": {"rounds": settings.rounds, "quick": settings.quick}}
     report.print_machine(results["environment"])
+    kept = options.json or ROOT / ("build/benchmark-quick.json" if options.quick else "benchmarks/results.json")
     results["work"] = rows = []
     chosen = options.only or (*SUBJECTS, *STUDIES)
     for subject in (s for s in SUBJECTS if s in chosen):
@@ -44,13 +45,14 @@ def main() -> None:
                     lines += report.lines(rows[-1])
                     print(f"  {work.name}, {threads} thread(s)", flush=True)
         print(f"\n{subject}\n\n" + report.table(report.HEAD, lines), flush=True)
+        report.write(kept, results)
     for study in (s for s in STUDIES if s in chosen):
         results[study] = import_module(f"benchmarks.{study}").study(settings, options)
+        report.write(kept, results)
         print(flush=True)
     results["troubles"] = report.troubles(rows)
     print("\n".join(results["troubles"]), flush=True)
-    kept = ROOT / ("build/benchmark-quick.json" if options.quick else "benchmarks/results.json")
-    report.write(options.json or kept, results)
+    report.write(kept, results)
     if options.chart:
         from benchmarks.chart import draw
 

@@ -12,7 +12,6 @@ from dpsemiring.lower.kernel import arc_tables
 from dpsemiring.lower.numba_cells import bundle
 from dpsemiring.lower.numba_drivers import begin
 from dpsemiring.lower.plan import Plan, Wanted
-from dpsemiring.lower.text import moved
 
 
 def advance_text(plan: Plan, starts: bool) -> str:
