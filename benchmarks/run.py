@@ -11,7 +11,7 @@ from benchmarks.timing import ROOT, Settings, measure
 from benchmarks.work import SUBJECTS, works
 
 # subjects of ours alone, or of numbers other than times: each is a function of the settings that prints and gives its results
-STUDIES = ("compiling", "memory", "accuracy", "scaling", "large")
+STUDIES = ("compiling", "memory", "accuracy", "scaling", "large", "schedules")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import make_plan
 from dpsemiring.lower.tangent import dual
 from dpsemiring.run import windows
-from dpsemiring.run.cpu.tiling import HEIGHTS
+from dpsemiring.run.cpu import choice
 from dpsemiring.run.dispatch import ENGINES, make_engine
 from dpsemiring.run.engine import Engine
 from dpsemiring.run.inputs import bind, in_float64, settle
@@ -155,11 +155,11 @@ class Solver:
         return self
 
     def __str__(self):
-        plan = make_plan(self.engine.recurrence, "float32", HEIGHTS[-1])
-        more = "\n  batches   of small items lie abreast: an item in each lane" if plan.schedule.kind == "skewed" else ""
-        if self.topology.window is not None:
-            more = f"\n  window    {self.topology.window}"
-        return str(plan).replace("float32", "the cost's kind") + more
+        recurrence = self.engine.recurrence
+        kind, height = choice.options(recurrence)[-1]
+        plan = str(make_plan(recurrence, "float32", height, kind=kind)).replace("float32", "the cost's kind")
+        window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"
+        return f"{plan}\n  choice    {choice.described(recurrence)}{window}"
 
     def __repr__(self):
         return f"Solver({len(self.topology.steps)} steps, {self.semiring!r})"

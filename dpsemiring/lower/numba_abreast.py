@@ -23,12 +23,12 @@ class Abreast(Drivers):
         w(f"stripe_all = largest(m_len) + {p.recurrence.extra[1] + margin}")
         w(f"times_all = (height + {halo}) * stripe_all + {margin}")
         self.buffers(f"times_all * {self.states} * V", "(height * stripe_all + V) * V")
-        w("stops = room(V, np.int64)")
+        w("stops = room(arena, used, V, np.int64)")
         for plane, window in self.windows.of.items():
             n, m = window.reach
             w(f"wide{window.name}, tall{window.name} = stripe_all + {m + 1}, height + {n + 1}")
             for flat in self._flats(window, wanted is not None and plane in wanted.drains):
-                w(f"{flat} = room(V * tall{window.name} * wide{window.name}, F)")
+                w(f"{flat} = room(arena, used, V * tall{window.name} * wide{window.name}, F)")
                 w(f"{flat}_ = {flat}.reshape((V, tall{window.name}, wide{window.name}))")
             self._narrow(window)
 
@@ -123,9 +123,9 @@ class Abreast(Drivers):
             n = window.name
             few = [f"{window.arrays(k)[0]}.shape[2] <= NARROW" for k in range(len(window.kinds))]
             self.w(f"narrow{n} = {' and '.join(few)} and min(more_n{window.site}, more_m{window.site}) >= 0")
-            self.w(f"row{n} = zeros(NARROW * V, F)")
+            self.w(f"row{n} = zeros(arena, used, NARROW * V, F)")
             for k in range(len(window.kinds)):
-                self.w(f"Y{n}_{k} = zeros(stripe_all * NARROW * V if narrow{n} else 0, F)")
+                self.w(f"Y{n}_{k} = zeros(arena, used, stripe_all * NARROW * V if narrow{n} else 0, F)")
 
     def _part(self, window) -> str:
         """What of an item's plane a strip reads, and where it stands."""
@@ -210,11 +210,12 @@ def abreast_backward_text(plan: Plan, wanted: Wanted) -> str:
     with w.block(f"def backward({', '.join(kernel.backward_arguments(wanted))}):"):
         kernel.workspace(wanted)
         for flow in flows:
-            w(f"{flow} = room((times_all + stripe_all) * V, F)")
+            w(f"{flow} = room(arena, used, (times_all + stripe_all) * V, F)")
         for a in seeds:
-            w(f"{a} = zeros(height * stripe_all * V * {kernel.states}, F)")
+            w(f"{a} = zeros(arena, used, height * stripe_all * V * {kernel.states}, F)")
         for out in outs:
-            w(f"{out} = {'zeros(V, F)' if kernel.summed(out) else 'room((height * stripe_all + V) * V, F)'}")
+            place = "zeros(arena, used, V, F)" if kernel.summed(out) else "room(arena, used, (height * stripe_all + V) * V, F)"
+            w(f"{out} = {place}")
         for _ in kernel.groups(backward=True):
             kernel.recompute()
             for flow in flows:

@@ -48,7 +48,8 @@ class Drivers(Sweeps):
 
     def inputs(self) -> list[str]:
         """The arguments that every driver begins with."""
-        names = ["advance_starts", "advance", "first", "last", "skip", "n_len", "m_len", "height", "span", "j_first", "j_last"]
+        names = ["advance_starts", "advance", "arena", "used", "first", "last"]
+        names += ["skip", "n_len", "m_len", "height", "span", "j_first", "j_last"]
         for i in self.plan.cell_sites:
             names += ([] if self.made(i) else [f"a{i}"]) + [f"more_n{i}", f"more_m{i}"]
         names += self.windows.inputs()
@@ -86,17 +87,17 @@ class Drivers(Sweeps):
         w(f"size = (times_all + {self.delay}) * {self.states} * (lanes_all + {self.pad})")
         self.buffers("size", "(times_all + V) * lanes_all")
         for name in self.bounds:
-            w(f"{name} = room(height, np.int32)")
+            w(f"{name} = room(arena, used, height, np.int32)")
         self.windows.workspace(wanted)
 
     def buffers(self, values: str, cells: str) -> None:
         """Room for so many accumulated values, and for the sites and the starts of so many cells."""
         for c, kind in enumerate(self.plan.kinds):
-            self.w(f"S{c} = room({values}, {'I' if kind == INT else 'F'})")
+            self.w(f"S{c} = room(arena, used, {values}, {'I' if kind == INT else 'F'})")
         for name in [*self.W, *self.B]:
-            self.w(f"{name} = room({cells}, np.{self.plan.real})")
+            self.w(f"{name} = room(arena, used, {cells}, np.{self.plan.real})")
         for i in self.plan.cell_sites:
-            self.w(f"seen{i} = zeros(V, I)")
+            self.w(f"seen{i} = zeros(arena, used, V, I)")
 
     def items(self, skip: str = "skip[b]"):
         """The loop over items."""

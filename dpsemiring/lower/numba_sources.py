@@ -90,10 +90,10 @@ class Windows:
             if p.slanted:
                 for k, kind in enumerate(p.kinds):
                     room = f"breadth_{HELD[kind]}(times_all + height, {', '.join(p.arrays(k))})"
-                    self.w(f"{p.held(k)} = room({room} * height, F)")
+                    self.w(f"{p.held(k)} = room(arena, used, {room} * height, F)")
             flows = [f"Q{p.name}"] if wanted and plane in wanted.drains else []
             for flat in flows if p.slanted else [f"C{p.name}", *flows]:
-                self.w(f"{flat} = room(tall{p.name} * wide{p.name}, F)")
+                self.w(f"{flat} = room(arena, used, tall{p.name} * wide{p.name}, F)")
                 self.w(f"{flat}_ = {flat}.reshape((1, tall{p.name}, wide{p.name}))")
 
     def strip(self) -> None:

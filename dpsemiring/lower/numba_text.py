@@ -82,11 +82,11 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
     with w.block(f"def backward({', '.join(kernel.backward_arguments(wanted))}):"):
         kernel.workspace(wanted)
         for key in keys:
-            w(f"{kernel.flow_name(key)} = room((times_all + {kernel.delay}) * (lanes_all + {kernel.pad}), F)")
+            w(f"{kernel.flow_name(key)} = room(arena, used, (times_all + {kernel.delay}) * (lanes_all + {kernel.pad}), F)")
         for a in seeds:
-            w(f"{a} = zeros(times_all * lanes_all * {kernel.states}, F)")
+            w(f"{a} = zeros(arena, used, times_all * lanes_all * {kernel.states}, F)")
         for out in outs:
-            w(f"{out} = zeros({'lanes_all' if kernel.summed(out) else '(times_all + V) * lanes_all'}, F)")
+            w(f"{out} = zeros(arena, used, {'lanes_all' if kernel.summed(out) else '(times_all + V) * lanes_all'}, F)")
         w("still = False")
         with kernel.items(), w.block("while True:"):
             w("j = min(strips, j_last) - 1 - claim(turns, b)")

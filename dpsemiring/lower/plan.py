@@ -125,8 +125,6 @@ class Plan:
         )
 
 
-def make_plan(
-    recurrence: Recurrence, real: str, height: int = HEIGHT, fused: tuple = (), wide: bool = False, abreast: bool = False
-) -> Plan:
-    """The plan for a recurrence in float32 or float64, in strips of that many rows; `wide` and `abreast` as in `schedule`."""
-    return Plan(recurrence, schedule(recurrence, height, wide, abreast), real, fused)
+def make_plan(recurrence: Recurrence, real: str, height: int = HEIGHT, fused: tuple = (), kind: str | None = None) -> Plan:
+    """The plan for a recurrence in float32 or float64; height and kind as in `schedule`."""
+    return Plan(recurrence, schedule(recurrence, height, kind), real, fused)

@@ -58,13 +58,15 @@ class Schedule:
         return f"skewed strips of {self.height} rows: lane l at time t is row l, column t - l"
 
 
-def schedule(recurrence: Recurrence, height: int = HEIGHT, wide: bool = False, abreast: bool = False) -> Schedule:
-    """The schedule for a recurrence: `abreast` where that is asked for, rows where it is time-synchronous, skewed strips
-    otherwise and, since a strip of rows is as wide as the lattice, where that is `wide`."""
+def kinds(recurrence: Recurrence) -> tuple[str, ...]:
+    """How one item can be swept: by rows only where a recurrence is time-synchronous."""
     moves = [(a.dn, a.dm) for a in recurrence.steps if (a.dn, a.dm) != (0, 0)]
-    kind = "rows" if moves and all(dn >= 1 for dn, _ in moves) and not wide else "skewed"
-    kind = "abreast" if abreast else kind
+    return ("rows", "skewed") if moves and all(dn >= 1 for dn, _ in moves) else ("skewed",)
+
+
+def schedule(recurrence: Recurrence, height: int = HEIGHT, kind: str | None = None) -> Schedule:
+    """The schedule of that kind, the first of `kinds` unless said, in strips of that many rows, or more if steps are longer."""
     halo, margin = recurrence.reach
     while height < halo:
         height *= 2
-    return Schedule(kind, height, halo, margin)
+    return Schedule(kind or kinds(recurrence)[0], height, halo, margin)

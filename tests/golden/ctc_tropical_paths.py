@@ -104,18 +104,18 @@ ARC_STEP = np.array([[-1, -1, 0, 1, 2]], np.int64).reshape(1, 5)
 
 
 @called(**OPTIONS)
-def paths(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, K0, from_n, from_m, from_k, visited, counts):
+def paths(advance_starts, advance, arena, used, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, a1, more_n1, more_m1, R0, K0, from_n, from_m, from_k, visited, counts):
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, False)
     times_all = min(span, time_count(height, cols_all, False))
     size = (times_all + 1) * 1 * (lanes_all + 8)
-    S0 = room(size, F)
-    W0 = room((times_all + V) * lanes_all, np.float64)
-    W1 = room((times_all + V) * lanes_all, np.float64)
-    B0 = room((times_all + V) * lanes_all, np.float64)
-    B1 = room((times_all + V) * lanes_all, np.float64)
-    seen0 = zeros(V, I)
-    seen1 = zeros(V, I)
+    S0 = room(arena, used, size, F)
+    W0 = room(arena, used, (times_all + V) * lanes_all, np.float64)
+    W1 = room(arena, used, (times_all + V) * lanes_all, np.float64)
+    B0 = room(arena, used, (times_all + V) * lanes_all, np.float64)
+    B1 = room(arena, used, (times_all + V) * lanes_all, np.float64)
+    seen0 = zeros(arena, used, V, I)
+    seen1 = zeros(arena, used, V, I)
     for b in range(first, last):
         if skip[b] or from_n[b] < 0:
             continue

@@ -34,19 +34,19 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @called(**OPTIONS)
-def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0, fresh):
+def backward(retreat_starts, retreat, advance_starts, advance, arena, used, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0, fresh):
     stripe_all = largest(m_len) + 1
     times_all = (height + 1) * stripe_all + 1
-    S0 = room(times_all * 1 * V, F)
-    W0 = room((height * stripe_all + V) * V, np.float32)
-    B0 = room((height * stripe_all + V) * V, np.float32)
-    seen0 = zeros(V, I)
-    stops = room(V, np.int64)
-    G1_1_0_0 = room((times_all + stripe_all) * V, F)
-    G1_0_0_0 = room((times_all + stripe_all) * V, F)
-    G0_1_0_0 = room((times_all + stripe_all) * V, F)
-    A0 = zeros(height * stripe_all * V * 1, F)
-    dW0 = room((height * stripe_all + V) * V, F)
+    S0 = room(arena, used, times_all * 1 * V, F)
+    W0 = room(arena, used, (height * stripe_all + V) * V, np.float32)
+    B0 = room(arena, used, (height * stripe_all + V) * V, np.float32)
+    seen0 = zeros(arena, used, V, I)
+    stops = room(arena, used, V, np.int64)
+    G1_1_0_0 = room(arena, used, (times_all + stripe_all) * V, F)
+    G1_0_0_0 = room(arena, used, (times_all + stripe_all) * V, F)
+    G0_1_0_0 = room(arena, used, (times_all + stripe_all) * V, F)
+    A0 = zeros(arena, used, height * stripe_all * V * 1, F)
+    dW0 = room(arena, used, (height * stripe_all + V) * V, F)
     for group in range(first, last):
         b0 = group * V
         items = min(V, n_len.size - b0)

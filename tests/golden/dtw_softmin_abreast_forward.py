@@ -34,14 +34,14 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @called(**OPTIONS)
-def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, most0, turns, done, end_n, end_m, end_k, D0, keep, L0):
+def forward(advance_starts, advance, arena, used, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, most0, turns, done, end_n, end_m, end_k, D0, keep, L0):
     stripe_all = largest(m_len) + 1
     times_all = (height + 1) * stripe_all + 1
-    S0 = room(times_all * 1 * V, F)
-    W0 = room((height * stripe_all + V) * V, np.float32)
-    B0 = room((height * stripe_all + V) * V, np.float32)
-    seen0 = zeros(V, I)
-    stops = room(V, np.int64)
+    S0 = room(arena, used, times_all * 1 * V, F)
+    W0 = room(arena, used, (height * stripe_all + V) * V, np.float32)
+    B0 = room(arena, used, (height * stripe_all + V) * V, np.float32)
+    seen0 = zeros(arena, used, V, I)
+    stops = room(arena, used, V, np.int64)
     for group in range(first, last):
         b0 = group * V
         items = min(V, n_len.size - b0)

@@ -33,20 +33,20 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @called(**OPTIONS)
-def backward(retreat_starts, retreat, advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0, fresh):
+def backward(retreat_starts, retreat, advance_starts, advance, arena, used, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, turns, done, HG1_1_0_0, HG1_0_0_0, HG0_1_0_0, end_n, end_m, end_k, dA0, all_dW0, fresh):
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, True)
     times_all = min(span, time_count(height, cols_all, True))
     size = (times_all + 2) * 1 * (lanes_all + 16)
-    S0 = room(size, F)
-    W0 = room((times_all + V) * lanes_all, np.float32)
-    B0 = room((times_all + V) * lanes_all, np.float32)
-    seen0 = zeros(V, I)
-    G1_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
-    G1_0_0_0 = room((times_all + 2) * (lanes_all + 16), F)
-    G0_1_0_0 = room((times_all + 2) * (lanes_all + 16), F)
-    A0 = zeros(times_all * lanes_all * 1, F)
-    dW0 = zeros((times_all + V) * lanes_all, F)
+    S0 = room(arena, used, size, F)
+    W0 = room(arena, used, (times_all + V) * lanes_all, np.float32)
+    B0 = room(arena, used, (times_all + V) * lanes_all, np.float32)
+    seen0 = zeros(arena, used, V, I)
+    G1_1_0_0 = room(arena, used, (times_all + 2) * (lanes_all + 16), F)
+    G1_0_0_0 = room(arena, used, (times_all + 2) * (lanes_all + 16), F)
+    G0_1_0_0 = room(arena, used, (times_all + 2) * (lanes_all + 16), F)
+    A0 = zeros(arena, used, times_all * lanes_all * 1, F)
+    dW0 = zeros(arena, used, (times_all + V) * lanes_all, F)
     still = False
     for b in range(first, last):
         if skip[b]:

@@ -33,15 +33,15 @@ INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @called(**OPTIONS)
-def forward(advance_starts, advance, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, most0, turns, done, end_n, end_m, end_k, D0, keep, L0):
+def forward(advance_starts, advance, arena, used, first, last, skip, n_len, m_len, height, span, j_first, j_last, a0, more_n0, more_m0, all_p_gamma, R0, K0, most0, turns, done, end_n, end_m, end_k, D0, keep, L0):
     cols_all = largest(m_len) + 0
     lanes_all = lane_count(cols_all, height, V, True)
     times_all = min(span, time_count(height, cols_all, True))
     size = (times_all + 2) * 1 * (lanes_all + 16)
-    S0 = room(size, F)
-    W0 = room((times_all + V) * lanes_all, np.float32)
-    B0 = room((times_all + V) * lanes_all, np.float32)
-    seen0 = zeros(V, I)
+    S0 = room(arena, used, size, F)
+    W0 = room(arena, used, (times_all + V) * lanes_all, np.float32)
+    B0 = room(arena, used, (times_all + V) * lanes_all, np.float32)
+    seen0 = zeros(arena, used, V, I)
     for b in range(first, last):
         if skip[b]:
             continue

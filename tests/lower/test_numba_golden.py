@@ -13,7 +13,7 @@ PLANS = {
     "dtw_softmin": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32"),
     "dtw_softmin_pairs": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0).forms[0]), "float32"),
     "dtw_softmin_dual": lambda: make_plan(dual(build(dp.topologies.dtw(), dp.Softmin(1.0))), "float32"),
-    "dtw_softmin_abreast": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32", abreast=True),
+    "dtw_softmin_abreast": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32", kind="abreast"),
     "ctc_tropical": lambda: make_plan(build(dp.topologies.ctc(), dp.Tropical), "float64"),
 }
 TEXTS = {

@@ -5,7 +5,7 @@ import pytest
 
 import dpsemiring as dp
 from dpsemiring.run import inputs
-from dpsemiring.run.cpu import tiling
+from dpsemiring.run.cpu import choice, tiling
 
 FAR = dp.Topology(
     [dp.Step(1, 0), dp.Step(0, 1, terms=[dp.Term(at=(-1, 0)), dp.Term()]), dp.Step(2, 1, weight=2.0), dp.Step(1, 3)],
@@ -17,7 +17,8 @@ BATCH, N, M = 19, 14, 17
 @pytest.fixture
 def low_strips(monkeypatch):
     """Strips of a few rows, and items abreast wherever that is possible."""
-    monkeypatch.setattr(tiling, "ABREAST_ROWS", 0)
+    monkeypatch.setattr(choice, "ROWS_ABREAST", 0)
+    monkeypatch.setitem(choice.VECTOR_NS, ("abreast", 64), 0.0)
     monkeypatch.setattr(tiling, "ABREAST_BYTES", 30_000)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import dpsemiring as dp
+from dpsemiring.run.cpu import choice
 
 TIGHT = {np.float64: 1e-11, np.float32: 2e-4}
 M = dp.Term
@@ -389,14 +390,14 @@ def test_what_is_kept_between_calls_goes_by_their_lengths():
         np.testing.assert_array_equal(marginals, fresh.marginals)
 
 
-def test_wide_time_synchronous_lattices_are_swept_in_skewed_tiles(monkeypatch):
+def test_time_synchronous_lattices_can_be_swept_in_skewed_tiles(monkeypatch):
     rng = np.random.default_rng(11)
     labels = np.where(np.arange(301) % 2, rng.integers(1, 5, (2, 301)), 0)
     cost, lengths = rng.random((2, 400, 301)), ([400, 330], [301, 201])
     for semiring in (dp.Softmin(0.5), dp.Tropical):
         found = []
-        for wide in (1024, 100):
-            monkeypatch.setattr("dpsemiring.run.cpu.engine.WIDE", wide)
+        for of_rows in (54.0, 1e9):
+            monkeypatch.setitem(choice.VECTOR_NS, ("rows", 64), of_rows)
             solver = dp.compile(dp.topologies.ctc(), semiring)
             result = solver(cost, lengths, {"labels": labels})
             found.append((result._run.kept.tiling.plan.schedule.kind, result))

@@ -19,12 +19,15 @@ from dpsemiring.lower.numba_text import advance_text, backward_text, forward_tex
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import extent
-from dpsemiring.run.cpu.memory import unfilled
+from dpsemiring.run.cpu.choice import Choice, choose, options
+from dpsemiring.run.cpu.memory import in_arena, unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
-from dpsemiring.run.cpu.tiling import HEIGHTS, WIDE, Kept, Segment, Tiling, keep_limit, pays_abreast, tile, tile_abreast
+from dpsemiring.run.cpu.tiling import Kept, Segment, Tiling, keep_limit, tile, tile_abreast
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
+
+MOST_KNOWN = 1024  # problems whose tiling is kept, and items of one
 
 FLOAT32, INT32, INT64 = map(np.dtype, (np.float32, np.int32, np.int64))
 
@@ -70,13 +73,18 @@ class CpuEngine:
     def another(self, recurrence: Recurrence) -> CpuEngine:
         return CpuEngine(recurrence, self.memory)
 
-    def plan(self, real: np.dtype, rows: int, cols: int, fused: tuple = (), abreast: bool = False) -> Plan:
-        """The plan for numbers of that kind and lattices of so many rows and columns; `fused` as in `Plan`."""
-        height = HEIGHTS[0] if rows <= HEIGHTS[0] else HEIGHTS[1]
-        key = real, height, fused, cols > WIDE, abreast
+    def plan(self, real: np.dtype, choice: Choice, fused: tuple = ()) -> Plan:
+        """The plan for numbers of that kind; `fused` as in `Plan`."""
+        key = real, choice, fused
         if key not in self._plans:
-            self._plans[key] = make_plan(self.recurrence, real.name, height, fused, cols > WIDE, abreast)
+            kind, height = choice
+            self._plans[key] = make_plan(self.recurrence, real.name, height, fused, kind)
         return self._plans[key]
+
+    def choice(self, problem: Problem, rows: int, cols: int, fused: tuple, apart: bool) -> Choice:
+        """How a problem is swept."""
+        any_plan = self.plan(problem.real, options(self.recurrence)[0], fused)
+        return choose(any_plan, problem, rows, cols, apart or self.memory is not None)
 
     def kernel(self, job: str, tiling: Tiling, wanted: Wanted | None = None) -> Callable:
         """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
@@ -118,20 +126,18 @@ class CpuEngine:
         r = self.recurrence
         rows, cols = (int(x.max(initial=0)) + extra for x, extra in zip((problem.n_len, problem.m_len), r.extra))
         fused = tuple((name, f.kinds) for name, f in problem.fused.items())
-        plan = self.plan(problem.real, rows, cols, fused)
-        if problem.window is not None:
-            return tile(plan, problem, rows)
-        abreast = not apart and self.memory is None and pays_abreast(plan, problem, rows, cols)
-        key = plan, rows, cols, abreast
-        found = self._tilings.get(key)
+        known = problem.window is None and problem.batch <= MOST_KNOWN
+        own = [a.size > 1 for a in [*problem.sites, *problem.params.values()]]
+        key = problem.real, fused, apart, thread_count(), *own, problem.n_len.tobytes(), problem.m_len.tobytes()
+        found = self._tilings.get(key) if known else None
         if found is None:
-            if len(self._tilings) >= 1024:
-                self._tilings.clear()
-            if abreast:
-                found = tile_abreast(self.plan(problem.real, rows, cols, fused, True), rows, cols)
-            else:
-                found = tile(plan, problem, rows)
-            self._tilings[key] = found
+            choice = self.choice(problem, rows, cols, fused, apart)
+            plan = self.plan(problem.real, choice, fused)
+            found = tile_abreast(plan, rows, cols) if choice[0] == "abreast" else tile(plan, problem, rows)
+            if known:
+                if len(self._tilings) >= MOST_KNOWN:
+                    self._tilings.clear()
+                self._tilings[key] = found
         return found
 
     def _inputs(self, problem: Problem, tiling: Tiling, segment: Segment) -> list:
@@ -182,7 +188,7 @@ class CpuEngine:
         turns, done = _progress(batch, count)
 
         def work(first, last):
-            kernel(first, last, *inputs, turns, done, ends.n, ends.m, ends.state, *values, keep, *out)
+            in_arena(kernel, first, last, *inputs, turns, done, ends.n, ends.m, ends.state, *values, keep, *out)
 
         spread(work, tiling.loads(problem), tiling.divisible)
         return segment
@@ -266,7 +272,7 @@ class CpuEngine:
                 own = shared
                 if not divisible:
                     own = by_worker.setdefault(first, [f.gradients(beside=g) for f, g in zip(drained, shared)])
-                kernel(first, last, *rest, *chain(*chain(*own)))
+                in_arena(kernel, first, last, *rest, *chain(*chain(*own)))
 
             spread(work, tiling.loads(p), divisible)
         for i, sums in by_strip.items():
@@ -288,7 +294,7 @@ class CpuEngine:
             inputs = self._inputs(p, tiling, segment)
 
             def work(first, last, inputs=inputs):
-                kernel(first, last, *inputs, *at, visited, counts)
+                in_arena(kernel, first, last, *inputs, *at, visited, counts)
 
             spread(work, p.cells, False)
         return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]

@@ -34,19 +34,24 @@ def time_count(rows, cols, skewed):
 
 
 @apart(**_options)
-def room(size, dtype):
-    """A buffer, not yet filled, that begins where a vector may."""
+def room(arena, used, size, dtype):
+    """A buffer, not yet filled, that begins where a vector may: the next part of an arena as far as that goes. `used` is how
+    many bytes of it are, or would be, taken."""
+    width = np.empty(0, dtype).itemsize
+    begin, used[0] = used[0], used[0] + (size * width + 63) // 64 * 64
+    if used[0] <= arena.size:
+        return arena[begin : begin + size * width].view(dtype)
     wide = np.empty(size + 64, dtype)
-    skip = -wide.ctypes.data % 64 // wide.itemsize
+    skip = -wide.ctypes.data % 64 // width
     return wide[skip : skip + size]
 
 
 @apart(**_options)
-def zeros(size, dtype):
-    """A buffer of zeros, likewise."""
-    wide = np.zeros(size + 64, dtype)
-    skip = -wide.ctypes.data % 64 // wide.itemsize
-    return wide[skip : skip + size]
+def zeros(arena, used, size, dtype):
+    """The same, filled with zeros."""
+    found = room(arena, used, size, dtype)
+    found[:] = 0
+    return found
 
 
 @apart(**_options)

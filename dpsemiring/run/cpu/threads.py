@@ -43,11 +43,11 @@ def spread(work: Callable[[int, int], object], cells: np.ndarray, divisible: boo
     batch, every = len(cells), int(cells.sum())
     if not batch:
         return
-    if every < 2 * WORTH_A_THREAD and every <= CELLS_A_CALL:
+    threads = useful_threads(cells)
+    if threads == 1 and every <= CELLS_A_CALL:
         work(0, batch)
         return
     sizes = np.cumsum(cells)
-    threads = useful_threads(cells)
     if divisible and batch < 2 * threads:
         ranges = [(0, batch)] * threads
     else:

@@ -9,22 +9,15 @@ import numpy as np
 
 from dpsemiring.lower.numba_cells import VECTOR, padding
 from dpsemiring.lower.plan import Plan
-from dpsemiring.run.cpu.threads import useful_threads
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.windows import Rows, block_columns
-
-HEIGHTS = (32, 64)  # of skewed strips: for lattices of few rows, for others
-
-# columns beyond which a time-synchronous lattice is swept in skewed tiles, as its rows do not stay in cache
-WIDE = 1024
 
 # what the buffers of a tile may take: a good part of a second-level cache
 TILE_BYTES = 384 * 1024
 LEAST_SPAN, MOST_SPAN = 32, 256
 
-# the same where items lie abreast, which pays while so many rows of them go in
+# the same where items lie abreast
 ABREAST_BYTES = 2 * 1024 * 1024
-ABREAST_ROWS = 8
 
 # what may be kept between passes whatever the size of the cost
 KEEP_BYTES = 256 * 1024 * 1024
@@ -132,31 +125,15 @@ def tile(plan: Plan, problem: Problem, rows: int) -> Tiling:
     return Tiling(plan, s.height, span, -(-rows // s.height), max(1, -(-times // span)), width, columns)
 
 
-def pays_abreast(plan: Plan, problem: Problem, rows: int, cols: int) -> bool:
-    """Whether a problem takes less time with its items abreast than by `plan`: they are small, many, about of one size, and
-    share what numbers of an item the recurrence has."""
-    vector, height, batch = VECTOR[plan.real], plan.schedule.height, problem.batch
-    if batch < vector or plan.schedule.kind != "skewed" or problem.window is not None:
-        return False
-    if _row_bytes(plan, vector) * cols * min(rows, ABREAST_ROWS) > ABREAST_BYTES:
-        return False
-    numbers = [problem.sites[i] for i in plan.item_sites] + [problem.params[name] for name in plan.params]
-    if any(a.size > 1 for a in numbers):
-        return False
-    groups = range(0, batch, vector)
-    if len(groups) < min(batch, useful_threads(problem.cells)):
-        return False
-    longest = [np.maximum.reduceat(lengths, groups) for lengths in (problem.n_len, problem.m_len)]
-    skewed = -(-problem.n_len // height) * height * (problem.m_len + height - 1)
-    return vector * int((longest[0] * longest[1]).sum()) < int(skewed.sum())
-
-
 def tile_abreast(plan: Plan, rows: int, cols: int) -> Tiling:
     """The tiling of a batch whose items lie abreast, of at most so many rows and columns."""
-    vector = VECTOR[plan.real]
-    row = (cols + plan.schedule.margin) * _row_bytes(plan, vector)
-    height = max(plan.schedule.halo, min(rows, ABREAST_BYTES // row))
-    return Tiling(plan, height, vector, -(-rows // height), 1, cols, None)
+    height = max(plan.schedule.halo, min(rows, rows_abreast(plan, cols)))
+    return Tiling(plan, height, VECTOR[plan.real], -(-rows // height), 1, cols, None)
+
+
+def rows_abreast(plan: Plan, cols: int) -> int:
+    """How many rows of that many columns go in where items lie abreast."""
+    return ABREAST_BYTES // ((cols + plan.schedule.margin) * _row_bytes(plan, VECTOR[plan.real]))
 
 
 def _row_bytes(plan: Plan, lanes: int) -> int:
