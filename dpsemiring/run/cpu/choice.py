@@ -31,9 +31,9 @@ def options(recurrence: Recurrence) -> list[Choice]:
     return [choice for choice in VECTOR_NS if choice[0] in kinds(recurrence)]
 
 
-def choose(plan: Plan, problem: Problem, rows: int, cols: int, apart: bool) -> Choice:
-    """The schedule for a problem whose longest item has so many rows and columns; with `apart`, one of single items.
-    `plan` is any plan of its recurrence and numbers."""
+def choose(plan: Plan, problem: Problem, cols: int, apart: bool) -> Choice:
+    """The schedule for a problem whose longest item has so many columns; with `apart`, one of single items. `plan` is any
+    plan of its recurrence and numbers."""
     found = options(plan.recurrence)
     if not apart and _go_abreast(plan, problem, cols):
         found.append(("abreast", 64))
@@ -48,16 +48,14 @@ def choose(plan: Plan, problem: Problem, rows: int, cols: int, apart: bool) -> C
 def predicted(choice: Choice, n: np.ndarray, m: np.ndarray, vector: int, threads: int) -> float:
     """ns for items of so many rows and columns."""
     kind, height = choice
-    if kind == "abreast":  # groups of items; all have the lattice of the largest
+    if kind == "abreast":  # groups of items, whose lattices are as large as the largest; each item is a lane
         groups = range(0, len(n), vector)
         n, m = np.maximum.reduceat(n, groups), np.maximum.reduceat(m, groups)
     strips = -(-n // height)
-    if kind == "abreast":
-        vectors, parts = n * m, len(n)
-    elif kind == "rows":
-        vectors, parts = n * -(-m // vector), len(n)
-    else:
+    if kind == "skewed":
         vectors, parts = strips * (m + height - 1) * (height // vector), int(strips.sum())
+    else:
+        vectors, parts = n * (m if kind == "abreast" else -(-m // vector)), len(n)
     return float((vectors * VECTOR_NS[choice] + strips * STRIP_NS).sum()) / max(1, min(threads, parts))
 
 

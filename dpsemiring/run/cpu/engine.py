@@ -81,10 +81,10 @@ class CpuEngine:
             self._plans[key] = make_plan(self.recurrence, real.name, height, fused, kind)
         return self._plans[key]
 
-    def choice(self, problem: Problem, rows: int, cols: int, fused: tuple, apart: bool) -> Choice:
+    def choice(self, problem: Problem, cols: int, fused: tuple, apart: bool) -> Choice:
         """How a problem is swept."""
         any_plan = self.plan(problem.real, options(self.recurrence)[0], fused)
-        return choose(any_plan, problem, rows, cols, apart or self.memory is not None)
+        return choose(any_plan, problem, cols, apart or self.memory is not None)
 
     def kernel(self, job: str, tiling: Tiling, wanted: Wanted | None = None) -> Callable:
         """The compiled kernel; job is "forward", "backward" (with what is wanted) or "paths"."""
@@ -131,7 +131,7 @@ class CpuEngine:
         key = problem.real, fused, apart, thread_count(), *own, problem.n_len.tobytes(), problem.m_len.tobytes()
         found = self._tilings.get(key) if known else None
         if found is None:
-            choice = self.choice(problem, rows, cols, fused, apart)
+            choice = self.choice(problem, cols, fused, apart)
             plan = self.plan(problem.real, choice, fused)
             found = tile_abreast(plan, rows, cols) if choice[0] == "abreast" else tile(plan, problem, rows)
             if known:
