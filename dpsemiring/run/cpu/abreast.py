@@ -19,20 +19,18 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.borders import ends_before
-from dpsemiring.run.cpu.calls import apart
-from dpsemiring.run.cpu.staging import ANY
+from dpsemiring.run.cpu.calls import WITHIN, apart
+from dpsemiring.run.cpu.staging import ANY, greatest, move
 from dpsemiring.run.cpu.vector import lay, lay_until, pick_up, pick_up_until, put_down, put_down_until
 
-_options = {"nogil": True, "error_model": "numpy", "cache": True}
 
-
-@apart(**_options)
+@apart
 def longest(lengths, first, count):
     """The largest of some lengths."""
-    return lengths[first : first + count].max()
+    return greatest(lengths[first : first + count])
 
 
-@apart(**_options)
+@apart
 def hem(buffer, rows, stripe, margin, each, value):
     """A value in the margins of so many rows and of the one after them; a time has `each` numbers."""
     for l in range(rows + 1):
@@ -42,7 +40,7 @@ def hem(buffer, rows, stripe, margin, each, value):
 # --- sites ------------------------------------------------------------------------------------------
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def _find_stops(stops, b0, items, n, cols, at_m, n_len, more_n, m_len, more_m):
     """Where row n of a plane ends in each item, as a column of the lattice: 0 where it has no such row."""
     for r in range(stops.size):
@@ -50,7 +48,7 @@ def _find_stops(stops, b0, items, n, cols, at_m, n_len, more_n, m_len, more_m):
         stops[r] = min(cols, m_len[b0 + r] + more_m - at_m) if has else 0
 
 
-@apart(**_options)
+@apart
 def stage_abreast(
     buffer, array, a0, b0, items, n0, rows, cols, stripe, margin, at_n, at_m, n_len, more_n, m_len, more_m, outside, seen, stops,
     above,
@@ -85,7 +83,7 @@ def stage_abreast(
                         seen[0] = max(seen[0], sizes[o] & unsigned)
 
 
-@apart(**_options)
+@apart
 def unstage_abreast(
     buffer, array, a0, b0, items, n0, rows, cols, stripe, margin, at_n, at_m, n_len, more_n, m_len, more_m, fresh, stops, above,
 ):  # fmt: skip
@@ -102,7 +100,7 @@ def unstage_abreast(
         o = (a0 * array.shape[1] + (n - above) * by_n) * array.shape[2] + at_m * by_m
         if by_m:
             whole = stops.min()
-            for c in range(0, stops.max(), lanes):
+            for c in range(0, greatest(stops), lanes):
                 if first <= c and c + lanes <= whole:
                     if fresh:
                         put_down(buffer, i + c * lanes, lanes, flat, o + c, by_item)
@@ -121,7 +119,7 @@ def unstage_abreast(
                         flat[o + r * by_item] += buffer[i + m * lanes + r]
 
 
-@apart(**_options)
+@apart
 def falls_abreast(n, b0, items, n_len, extra, n0, rows):
     """Whether some cell of a place in row n (a negative index counts from the end; any row: `ANY`) lies in a strip."""
     if n >= 0 or n == ANY:
@@ -130,7 +128,7 @@ def falls_abreast(n, b0, items, n_len, extra, n0, rows):
     return ((ends >= n0) & (ends < n0 + rows)).any()
 
 
-@apart(**_options)
+@apart
 def mark_abreast(buffer, n, m, b0, items, n_len, extra_n, m_len, extra_m, n0, rows, cols, stripe, margin, lanes):
     """1 on the cells of a place, 0 on the others."""
     buffer[: rows * stripe * lanes] = 0
@@ -142,7 +140,7 @@ def mark_abreast(buffer, n, m, b0, items, n_len, extra_n, m_len, extra_m, n0, ro
                 buffer[(l * stripe + margin + c) * lanes + r] = 1
 
 
-@apart(**_options)
+@apart
 def flush_abreast(lane_sums, totals, b0, items, strip):
     """Add the lanes' sums to the items' totals of a strip, and set them back to 0."""
     for r in range(items):
@@ -153,19 +151,19 @@ def flush_abreast(lane_sums, totals, b0, items, strip):
 # --- accumulated values -----------------------------------------------------------------------------
 
 
-@apart(**_options)
+@apart
 def enter_abreast(values, border, group, strip, some):
     """Put the rows above a strip before it."""
-    values[:some] = border[group, strip].reshape(-1)[:some]
+    move(values, 0, border[group, strip].reshape(-1), 0, some)
 
 
-@apart(**_options)
+@apart
 def leave_abreast(values, border, group, strip, some, height):
     """Keep the last rows of a full strip for the next; so many numbers, of a strip of so many."""
-    border[group, strip + 1].reshape(-1)[:some] = values[height : height + some]
+    move(border[group, strip + 1].reshape(-1), 0, values, height, some)
 
 
-@apart(**_options)
+@apart
 def collect_abreast(values, out, b0, items, end_n, end_m, end_k, n0, rows, stripe, margin, halo, states, lanes):
     """Read off the values of the ends that lie in a strip."""
     for r in range(items):
@@ -179,7 +177,7 @@ def collect_abreast(values, out, b0, items, end_n, end_m, end_k, n0, rows, strip
 # --- flows ------------------------------------------------------------------------------------------
 
 
-@apart(**_options)
+@apart
 def plant_abreast(seeds, flows, b0, items, end_n, end_m, end_k, n0, rows, stripe, margin, states, lanes, back):
     """Add what flows to the ends that lie in a strip to its seeds, or set them `back` to 0; how many there are."""
     count = 0
@@ -194,7 +192,7 @@ def plant_abreast(seeds, flows, b0, items, end_n, end_m, end_k, n0, rows, stripe
     return count
 
 
-@apart(**_options)
+@apart
 def enter_flows_abreast(flows, rows, halo, stripe, lanes, last, height):
     """Put the flows out of the rows after a strip behind it: the first rows of the strip that was in the buffer before; none
     if it is the last."""
@@ -202,4 +200,4 @@ def enter_flows_abreast(flows, rows, halo, stripe, lanes, last, height):
     if last:
         flows[rows * row : rows * row + some] = 0
     else:
-        flows[height * row : height * row + some] = flows[:some]
+        move(flows, height * row, flows, 0, some)

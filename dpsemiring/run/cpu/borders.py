@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from numba import njit
 
-from dpsemiring.run.cpu.calls import apart
+from dpsemiring.run.cpu.calls import WITHIN, apart
+from dpsemiring.run.cpu.staging import move
 from dpsemiring.run.cpu.turns import claim, publish, wait  # noqa: F401 (emitted text takes these from here)
 from dpsemiring.run.cpu.vector import straight
-
-_options = {"nogil": True, "error_model": "numpy", "cache": True}
-
 
 # --- accumulated values -----------------------------------------------------------------------------
 
@@ -24,7 +22,7 @@ def _spread(buffer, at, number):
     store(buffer, at, splat(number))  # noqa: F821
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def _fill_pads(buffer, first, count, pitch, pad, number):
     """The same number in what lies beside `count` times, whole vectors each."""
     for time in range(count):
@@ -32,15 +30,7 @@ def _fill_pads(buffer, first, count, pitch, pad, number):
             _spread(buffer, time * pitch + i, number)
 
 
-@njit(**_options)
-def _move(target, to, source, at, count):
-    """target[to : to + count] = source[at : at + count]"""
-    part, found = target[to : to + count], source[at : at + count]
-    for m in range(count):
-        part[m] = found[m]
-
-
-@apart(**_options)
+@apart
 def enter(
     values, border, kept, item, slot, tile, t0, t1, cols, known, shift, states, halo, margin, zero, lanes, pad, delay, skewed
 ):
@@ -52,9 +42,10 @@ def enter(
     if skewed:
         some = delay * states * pitch
         if t0 == 0:
-            values[:some] = zero
+            for i in range(some):
+                values[i] = zero
         else:
-            values[:some] = kept[item, slot, tile]
+            move(values, 0, kept[item, slot, tile], 0, some)
         for i in range(halo):
             by = i + margin - t0
             low, high = max(-margin, (0 if t0 == 0 else delay) - by), min(cols, t1 - t0 + delay - by)
@@ -72,20 +63,21 @@ def enter(
         for time in range(delay):
             for k in range(states):
                 base = (time * states + k) * pitch + pad
-                values[base : base + cols] = zero
+                for m in range(cols):
+                    values[base + m] = zero
                 if begin < stop:
-                    _move(values, base + begin, border[item, slot, time, k], begin + shift, stop - begin)
+                    move(values, base + begin, border[item, slot, time, k], begin + shift, stop - begin)
 
 
-@apart(**_options)
+@apart
 def keep_times(values, kept, item, slot, tile, t0, t1, states, lanes, pad, delay):
     """Keep the last times of a tile for the one after it."""
     some = delay * states * (lanes + pad)
     begin = (t1 - t0) * states * (lanes + pad)
-    kept[item, slot, tile + 1] = values[begin : begin + some]
+    move(kept[item, slot, tile + 1], 0, values, begin, some)
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def position(l, m, k, t0, states, lanes, pad, delay, skewed):
     """Where the accumulated value of (row l of the strip, column m, state k) stands."""
     if skewed:
@@ -93,7 +85,7 @@ def position(l, m, k, t0, states, lanes, pad, delay, skewed):
     return ((l - t0 + delay) * states + k) * (lanes + pad) + pad + m
 
 
-@apart(**_options)
+@apart
 def leave(values, border, item, slot, t0, t1, height, cols, states, halo, lanes, pad, delay, skewed):
     """Keep the last rows of a full strip for the next."""
     for i in range(halo):
@@ -102,13 +94,13 @@ def leave(values, border, item, slot, t0, t1, height, cols, states, halo, lanes,
         for k in range(states):
             row = border[item, slot + 1, i, k]
             if not skewed:
-                _move(row, 0, values, position(l, 0, k, t0, states, lanes, pad, delay, skewed), cols)
+                move(row, 0, values, position(l, 0, k, t0, states, lanes, pad, delay, skewed), cols)
                 continue
             for m in range(low, high):
                 row[m] = values[position(l, m, k, t0, states, lanes, pad, delay, skewed)]
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def ends_before(end_n, end_m, item, row, column, begin):
     """The first end, from `begin` on, that does not lie before (row, column); ends stand in row-major order."""
     low, high = begin, end_n.shape[1]
@@ -122,7 +114,7 @@ def ends_before(end_n, end_m, item, row, column, begin):
     return low
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def next_end(end_n, end_m, item, e, stop, n0, t0, t1, left, skewed):
     """The first end from `e` on, up to `stop`, whose cell lies in a tile."""
     while e < stop:
@@ -137,7 +129,7 @@ def next_end(end_n, end_m, item, e, stop, n0, t0, t1, left, skewed):
     return stop
 
 
-@apart(**_options)
+@apart
 def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, states, lanes, pad, delay, skewed):
     """Read off the values of those of the ends `begin:stop` that lie in this tile."""
     e = next_end(end_n, end_m, item, begin, stop, n0, t0, t1, left, skewed)
@@ -147,7 +139,7 @@ def collect(values, out, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, lef
         e = next_end(end_n, end_m, item, e + 1, stop, n0, t0, t1, left, skewed)
 
 
-@apart(**_options)
+@apart
 def spill(values, out, item, n0, rows, t0, t1, left, cols, states, lanes, pad, delay, skewed):
     """Write a tile's accumulated values into out[item, n, m, k]."""
     for l in range(rows):
@@ -160,7 +152,7 @@ def spill(values, out, item, n0, rows, t0, t1, left, cols, states, lanes, pad, d
 # --- flows ------------------------------------------------------------------------------------------
 
 
-@apart(**_options)
+@apart
 def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, states, lanes, skewed):
     """Add what flows to those of the ends `begin:stop` that lie in this tile to its seeds; to how many anything does."""
     count = 0
@@ -174,7 +166,7 @@ def plant(seeds, flows, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left
     return count
 
 
-@apart(**_options)
+@apart
 def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, states, lanes, skewed):
     """Set the planted seeds back to 0."""
     e = next_end(end_n, end_m, item, begin, stop, n0, t0, t1, left, skewed)
@@ -185,7 +177,7 @@ def uproot(seeds, item, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, stat
         e = next_end(end_n, end_m, item, e + 1, stop, n0, t0, t1, left, skewed)
 
 
-@apart(**_options)
+@apart
 def enter_flows(flows, border, item, strip, t0, t1, height, cols, known, shift, margin, lanes, after, delay, times, skewed):
     """Prepare the flows around a tile, from the times after it and from the rows after the strip; whether there are any."""
     pitch = lanes + after
@@ -217,13 +209,13 @@ def enter_flows(flows, border, item, strip, t0, t1, height, cols, known, shift, 
         _fill_pads(flows, lanes, count, pitch, after, flows.dtype.type(0))
         for i in range(reach if begin < stop else 0):
             part = rows[i, begin + shift : stop + shift]
-            _move(flows, (count + i) * pitch + begin, rows[i], begin + shift, stop - begin)
+            move(flows, (count + i) * pitch + begin, rows[i], begin + shift, stop - begin)
             for m in range(part.size):
                 some += part[m] != 0
     return some > 0
 
 
-@apart(**_options)
+@apart
 def leave_flows(flows, border, item, strip, t0, t1, rows, cols, lanes, after, skewed):
     """Keep the flows out of the first rows of a strip for the strip before it."""
     pitch = lanes + after
@@ -233,7 +225,7 @@ def leave_flows(flows, border, item, strip, t0, t1, rows, cols, lanes, after, sk
         if i >= rows:
             out[i, low:high] = 0
         elif not skewed:
-            _move(out[i], 0, flows, (i - t0) * pitch, cols)
+            move(out[i], 0, flows, (i - t0) * pitch, cols)
         else:
             for m in range(low, high):
                 out[i, m] = flows[(m + i - t0) * pitch + i]

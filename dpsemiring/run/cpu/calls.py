@@ -17,6 +17,10 @@ from numba.extending import intrinsic
 
 from dpsemiring.run.cpu.compiled import called
 
+# how functions are compiled that compiled code alone calls; and those that become a part of each caller
+WITHIN = {"nogil": True, "error_model": "numpy", "cache": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INLINED = {**WITHIN, "inline": "always"}
+
 _apart: dict = {}  # name -> the compiled function
 
 
@@ -41,32 +45,28 @@ class _Linked:
         binding.add_symbol(self.symbol, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
-def apart(**options):
-    """Compile a function as ``called(**options)`` does, to be called by compiled code without becoming a part of it.
+def apart(function):
+    """Compile a function to be called by compiled code without becoming a part of it.
 
     It must raise nothing. A caller that is loaded from Numba's cache links it anew (`_reload_init`, where Numba
     keeps what must run before cached code is linked).
     """
+    _apart[function.__name__] = called(**WITHIN)(function)
 
-    def decorate(function):
-        _apart[function.__name__] = called(**options)(function)
+    def typed(typing, *args):
+        linked = _Linked(function.__name__, tuple(map(types.unliteral, args)))
+        linked()
 
-        def typed(typing, *args):
-            linked = _Linked(function.__name__, tuple(map(types.unliteral, args)))
-            linked()
+        def generate(context, b, signature, values):
+            result = signature.return_type
+            context.active_code_library._reload_init.add(linked)
+            fn_type = context.call_conv.get_function_type(result, linked.types)
+            fn = cgutils.get_or_insert_function(b.module, fn_type, linked.symbol)
+            return context.call_conv.call_function(b, fn, result, linked.types, values)[1]
 
-            def generate(context, b, signature, values):
-                result = signature.return_type
-                context.active_code_library._reload_init.add(linked)
-                fn_type = context.call_conv.get_function_type(result, linked.types)
-                fn = cgutils.get_or_insert_function(b.module, fn_type, linked.symbol)
-                return context.call_conv.call_function(b, fn, result, linked.types, values)[1]
+        return linked.compiled().signature.return_type(*linked.types), generate
 
-            return linked.compiled().signature.return_type(*linked.types), generate
-
-        return intrinsic(named(typed, function))
-
-    return decorate
+    return intrinsic(named(typed, function))
 
 
 def named(typed, function):

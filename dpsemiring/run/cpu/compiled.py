@@ -8,11 +8,17 @@ and built into nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 
+import numba
 from llvmlite import binding
 from numba import njit
 from numba.core import caching, sigutils
 from numba.core.ccallback import CFunc
+
+import dpsemiring
 
 __all__ = ["c_function", "called"]
 
@@ -33,8 +39,20 @@ def _names(bitcode: bytes) -> bytes:
     return binding.parse_assembly("\n".join(functions + variables)).as_bitcode()
 
 
+@lru_cache(maxsize=1)
+def support() -> str:
+    """A hash of all that is compiled into functions beside their own text: a change of this room makes what is cached old."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return sha256("\0".join([numba.__version__, dpsemiring.__version__, *texts]).encode()).hexdigest()
+
+
 class _Cache(caching.FunctionCache):
     _impl_class = _MachineCode
+
+    def __init__(self, function):
+        super().__init__(function)
+        file = self._cache_file
+        file._source_stamp = file._source_stamp, support()
 
 
 def called(**options) -> Callable:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
-from pathlib import Path
 
-import numba
 import numpy as np
 
-import dpsemiring
 from dpsemiring.algebra.expr import INT, value_of
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import variant
@@ -20,6 +17,7 @@ from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import extent
 from dpsemiring.run.cpu.choice import Choice, choose, options
+from dpsemiring.run.cpu.compiled import support
 from dpsemiring.run.cpu.memory import in_arena, unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import Kept, Segment, Tiling, keep_limit, tile, tile_abreast
@@ -30,30 +28,6 @@ from dpsemiring.run.total import Ends, Flows
 MOST_KNOWN = 1024  # problems whose tiling is kept, and items of one
 
 FLOAT32, INT32, INT64 = map(np.dtype, (np.float32, np.int32, np.int64))
-
-
-@lru_cache(maxsize=1)
-def _support() -> str:
-    """Whatever is compiled into kernels beside their own text."""
-    here = Path(__file__).parent
-    names = (
-        "compiled.py",
-        "lanes.py",
-        "elementary.py",
-        "operations.py",
-        "squares.py",
-        "vector.py",
-        "calls.py",
-        "staging.py",
-        "borders.py",
-        "abreast.py",
-        "turns.py",
-        "sources.py",
-        "narrow.py",
-        "slanted.py",
-    )
-    sources = [(here / name).read_text(encoding="utf-8") for name in names]
-    return "\0".join([numba.__version__, dpsemiring.__version__, *sources])
 
 
 class CpuEngine:
@@ -101,7 +75,7 @@ class CpuEngine:
                 text = (abreast_forward_text if tiling.abreast else forward_text)(plan)
             else:
                 text = paths_text(plan)
-            driver = getattr(load_source(text, job, _support()), job)
+            driver = getattr(load_source(text, job, support()), job)
             self._kernels[key] = partial(driver, *sweeps)
         return self._kernels[key]
 
@@ -111,7 +85,7 @@ class CpuEngine:
             return 0
         key = name, starts, plan, *wanted
         if key not in self._addresses:
-            module = load_source(text(plan, starts, *wanted), name, _support())
+            module = load_source(text(plan, starts, *wanted), name, support())
             self._addresses[key] = getattr(module, variant(name, starts)).address
         return self._addresses[key]
 

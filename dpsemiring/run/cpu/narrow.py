@@ -13,15 +13,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from dpsemiring.run.cpu.calls import apart
+from dpsemiring.run.cpu.calls import INLINED, apart
 from dpsemiring.run.cpu.vector import straight
 
 NARROW = 4  # features up to which this takes less time than panels that are turned round
-_options = {"nogil": True, "error_model": "numpy", "cache": True}
-_inlined = {**_options, "inline": "always"}
 
 
-@apart(**_options)
+@apart
 def gather(lanes, x, y, b0, items, cols):
     """lanes[(m * D + d) * V + r] = feature d of column m of item b0 + r"""
     depth, wide = x.shape[2], y.shape[3]
@@ -57,7 +55,7 @@ def _add(buffer, at, total, scale):
     store(buffer, at, mad(total, splat(scale), load(buffer, at)))  # noqa: F821
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _cell(lanes, m, row, depth, wide, zero, squares):
     total = _none(zero)
     for d in range(depth):
@@ -68,7 +66,7 @@ def _cell(lanes, m, row, depth, wide, zero, squares):
     return total
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _spread(buffer, b0, items, n0, rows, cols, stripe, margin, x, y, scale, lanes, row, first, squares):
     depth, wide, zero, by = x.shape[2], y.shape[3], row.dtype.type(0), scale[0]
     for l in range(rows):
@@ -88,13 +86,13 @@ def _spread(buffer, b0, items, n0, rows, cols, stripe, margin, x, y, scale, lane
                 _add(buffer, at + m * wide, _cell(lanes, m, row, depth, wide, zero, squares), by)
 
 
-@apart(**_options)
+@apart
 def spread_differences(buffer, b0, items, n0, rows, cols, stripe, margin, x, y, scale, lanes, row, first):
     """scale * sum over d of (x[n, d] - y[m, d])**2"""
     _spread(buffer, b0, items, n0, rows, cols, stripe, margin, x, y, scale, lanes, row, first, True)
 
 
-@apart(**_options)
+@apart
 def spread_products(buffer, b0, items, n0, rows, cols, stripe, margin, x, y, scale, lanes, row, first):
     """scale * sum over d of x[n, d] * y[m, d]"""
     _spread(buffer, b0, items, n0, rows, cols, stripe, margin, x, y, scale, lanes, row, first, False)

@@ -21,13 +21,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dpsemiring.run.cpu.calls import apart
+from dpsemiring.run.cpu.calls import INLINED, apart
 from dpsemiring.run.cpu.vector import straight
 
 COLUMNS = 8  # taken at a time
 SYMBOLS = 256  # columns of a table that are held for a whole strip, at most: they stay in cache
-_options = {"nogil": True, "error_model": "numpy", "cache": True}
-_inlined = {**_options, "inline": "always"}
 
 
 # --- from columns to times --------------------------------------------------------------------------
@@ -86,7 +84,7 @@ def _confined(columns, m, extent, low, high, outside):
     return found
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _put(earlier, columns, buffer, t, lane, lanes, first):
     """Columns go to the times from t on, of the tile; those before the first time only pass."""
     if t < 0:
@@ -134,13 +132,13 @@ def _scaled(sums, scale):
     return tuple(fmul(s, splat(scale)) for s in sums)  # noqa: F821
 
 
-@apart(**_options)
+@apart
 def breadth_frames(most, x, y, scale):
     """One for each feature."""
     return x.shape[2]
 
 
-@apart(**_options)
+@apart
 def hold_frames(held, lanes, item, n, extent_n, columns, x, y, scale):
     """Their features, 0 where there is no row."""
     b = item if x.shape[0] > 1 else 0
@@ -150,7 +148,7 @@ def hold_frames(held, lanes, item, n, extent_n, columns, x, y, scale):
             held[d * lanes + l] = x[b, n + l, d] if inside else 0
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _lay_frames(buffer, held, lanes, item, n, rows, t0, t1, m, extent_n, extent_m, outside, x, y, scale, first, squares):
     vector, depth, zero = 64 // buffer.itemsize, x.shape[2], buffer.dtype.type(0)
     panel = y.shape[2] * vector
@@ -177,13 +175,13 @@ def _lay_frames(buffer, held, lanes, item, n, rows, t0, t1, m, extent_n, extent_
             earlier = _put(earlier, sums, buffer, t - t0, g, lanes, first)
 
 
-@apart(**_options)
+@apart
 def lay_differences(buffer, held, lanes, item, n, rows, t0, t1, m, extent_n, extent_m, columns, outside, x, y, scale, first):
     """scale * sum over d of (x[n, d] - y[m, d])**2"""
     _lay_frames(buffer, held, lanes, item, n, rows, t0, t1, m, extent_n, extent_m, outside, x, y, scale, first, True)
 
 
-@apart(**_options)
+@apart
 def lay_products(buffer, held, lanes, item, n, rows, t0, t1, m, extent_n, extent_m, columns, outside, x, y, scale, first):
     """scale * sum over d of x[n, d] * y[m, d]"""
     _lay_frames(buffer, held, lanes, item, n, rows, t0, t1, m, extent_n, extent_m, outside, x, y, scale, first, False)
@@ -197,7 +195,7 @@ def _read(held, places):
     return tuple(load(held, place) for place in places)  # noqa: F821
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _symbols(beside, c, lanes, lane):
     """Where the symbols of successive columns are held."""
     return (
@@ -217,19 +215,19 @@ def _successive(at, lanes):
     return tuple(at + i * lanes for i in range(COLUMNS))
 
 
-@apart(**_options)
+@apart
 def breadth_entries(most, table, rows, beside, scale):
     """One for each symbol that a column may have, or for each column."""
     return max(min(table.shape[1], SYMBOLS), most + 2 * COLUMNS)
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _by_symbol(table, columns):
     """Whether what each symbol brings is held for a whole strip; else what each column brings is, for a tile."""
     return table.shape[1] <= min(SYMBOLS, columns)
 
 
-@apart(**_options)
+@apart
 def hold_entries(held, lanes, item, n, extent_n, columns, table, rows, beside, scale):
     """For each row its row of the table, if the whole strip reads that."""
     if _by_symbol(table, columns):
@@ -240,7 +238,7 @@ def hold_entries(held, lanes, item, n, extent_n, columns, table, rows, beside, s
                 held[v * lanes + l] = scale[0] * entries[v]
 
 
-@apart(**_options)
+@apart
 def lay_entries(
     buffer, held, lanes, item, n, rows, t0, t1, m, extent_n, extent_m, columns, outside, table, below, beside, scale, first
 ):

@@ -23,13 +23,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dpsemiring.run.cpu.calls import apart
+from dpsemiring.run.cpu.calls import INLINED, apart
 from dpsemiring.run.cpu.vector import add_up, put_down, read_down, straight
 from dpsemiring.run.fused import LINE, ROWS
 
 ENTRIES = 4  # rows taken at a time where entries are looked up one by one: their additions do not wait for each other
-_options = {"nogil": True, "error_model": "numpy", "cache": True}
-_inlined = {**_options, "inline": "always"}
 
 
 # --- frames: sums over features ---------------------------------------------------------------------
@@ -75,7 +73,7 @@ def _put_more(strip, at, width, rows, low, high, sums, scale):
         store_part(strip, at + i * width, mad(s, splat(scale), there), low, end)  # noqa: F821
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _fill(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first, squares):
     depth, pitch, lanes = x.shape[2], y.shape[2], y.shape[3]
     zero = strip.dtype.type(0)
@@ -100,13 +98,13 @@ def _fill(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale,
                 _put_more(strip, at, width, n_stop - n, low, high, sums, scale[0])
 
 
-@apart(**_options)
+@apart
 def fill_differences(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first):
     """scale * sum over d of (x[n, d] - y[m, d])**2"""
     _fill(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first, True)
 
 
-@apart(**_options)
+@apart
 def fill_products(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first):
     """scale * sum over d of x[n, d] * y[m, d]"""
     _fill(strip, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, first, False)
@@ -157,7 +155,7 @@ def _add_sums(to_x, at, rows, sums, sign):
     store_part(to_x, at, mad(splat(sign), totals(*sums), load_part(to_x, at, 0, high)), 0, high)  # noqa: F821
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y, squares):
     depth, pitch, lanes = x.shape[2], y.shape[2], y.shape[3]
     zero, by = flows.dtype.type(0), scale[0] * flows.dtype.type(2 if squares else 1)
@@ -189,13 +187,13 @@ def _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale
             _add_sums(to_x, to0 + d * to_x.shape[2] + n, n_stop - n, sums, sign)
 
 
-@apart(**_options)
+@apart
 def drain_differences(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y):
     """The transpose of the derivative of `fill_differences`."""
     _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y, True)
 
 
-@apart(**_options)
+@apart
 def drain_products(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y):
     """The transpose of the derivative of `fill_products`."""
     _drain(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, y, scale, to_x, to_y, False)
@@ -207,12 +205,12 @@ def drain_products(flows, width, c0, item, n_first, n_stop, m_first, m_stop, x, 
 # them is one vector. Where the table is broader than the strip, or this low or narrow, entries go one by one.
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _together(size, rows, columns, lanes):
     return rows >= lanes and columns >= lanes and size <= columns
 
 
-@njit(**_inlined)
+@njit(**INLINED)
 def _lines(count, like):
     """So many vectors."""
     wide = np.empty((count + 1) * LINE // like.itemsize, like.dtype)
@@ -237,7 +235,7 @@ def _add_to(target, to, source, at, low, lanes):
     store(target, to, fadd(load(target, to), load_part(source, at, low, lanes)))  # noqa: F821
 
 
-@apart(**_options)
+@apart
 def fill_entries(strip, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, first):
     """scale * table[rows[n], columns[m]], the indices unsigned"""
     below = rows[item if rows.shape[0] > 1 else 0]
@@ -277,7 +275,7 @@ def _add_entries(to_table, places, flows, at, width, scale):
         poke(to_table, place, mad(scale, peek(flows, at + i * width), peek(to_table, place)))  # noqa: F821
 
 
-@apart(**_options)
+@apart
 def drain_entries(flows, width, c0, item, n_first, n_stop, m_first, m_stop, table, rows, columns, scale, to_table):
     """The transpose of `fill_entries`: entries that are read often add up."""
     below = rows[item if rows.shape[0] > 1 else 0]

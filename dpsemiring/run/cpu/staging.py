@@ -15,29 +15,47 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dpsemiring.run.cpu.calls import apart, call  # noqa: F401 (emitted text takes `call` from here)
+from dpsemiring.run.cpu.calls import WITHIN, apart, call  # noqa: F401 (emitted text takes `call` from here)
 from dpsemiring.run.cpu.vector import fetch, lay, lay_edge, pick_up, pick_up_edge, put_down, put_down_edge, shift
 
-_options = {"nogil": True, "error_model": "numpy", "cache": True}
 
-
-@njit(**_options)
+@njit(**WITHIN)
 def lane_count(cols, height, vector, skewed):
     """Lanes of a strip."""
     return height if skewed else (cols + vector - 1) // vector * vector
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def time_count(rows, cols, skewed):
     """Times of a strip."""
     return cols + rows - 1 if skewed else rows
 
 
-@apart(**_options)
+# Numba takes seconds to compile its own assignments of arrays to slices, and half of one for a maximum.
+
+
+@njit(**WITHIN)
+def move(target, to, source, at, count):
+    """target[to : to + count] = source[at : at + count]"""
+    part, found = target[to : to + count], source[at : at + count]
+    for m in range(count):
+        part[m] = found[m]
+
+
+@njit(**WITHIN)
+def greatest(numbers):
+    """The largest of some numbers, none of them below 0; 0 if there are none."""
+    most = numbers.dtype.type(0)
+    for number in numbers.flat:
+        most = max(most, number)
+    return most
+
+
+@apart
 def room(arena, used, size, dtype):
     """A buffer, not yet filled, that begins where a vector may: the next part of an arena as far as that goes. `used` is how
     many bytes of it are, or would be, taken."""
-    width = np.empty(0, dtype).itemsize
+    width = arena[:0].view(dtype).itemsize
     begin, used[0] = used[0], used[0] + (size * width + 63) // 64 * 64
     if used[0] <= arena.size:
         return arena[begin : begin + size * width].view(dtype)
@@ -46,30 +64,30 @@ def room(arena, used, size, dtype):
     return wide[skip : skip + size]
 
 
-@apart(**_options)
+@apart
 def zeros(arena, used, size, dtype):
     """The same, filled with zeros."""
     found = room(arena, used, size, dtype)
-    found[:] = 0
+    clear(found)
     return found
 
 
-@apart(**_options)
+@apart
 def clear(buffer):
     """Set a buffer to 0."""
     buffer[:] = 0
 
 
-@apart(**_options)
+@apart
 def largest(lengths):
     """The largest of some lengths."""
-    return lengths.max()
+    return greatest(lengths)
 
 
 # --- sites ------------------------------------------------------------------------------------------
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def _fill(buffer, at, time, row, by_m, at_m, first, stop, outside, begin, end):
     """buffer[at + m * time] = row[m + at_m] for begin <= m < end; `outside` where not first <= m < stop."""
     for m in range(begin, min(first, end)):
@@ -87,7 +105,7 @@ def _fill(buffer, at, time, row, by_m, at_m, first, stop, outside, begin, end):
         buffer[at + m * time] = outside
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def _add(buffer, at, time, row, by_m, at_m, begin, end, fresh):
     """row[m + at_m] += buffer[at + m * time] for begin <= m < end; if `fresh`, it is set, not added to."""
     if time == 1 and by_m == 1 and begin < end:
@@ -106,7 +124,7 @@ def _add(buffer, at, time, row, by_m, at_m, begin, end, fresh):
             row[(m + at_m) * by_m] += buffer[at + m * time]
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def _look(seen, row, low, high):
     """Keep the largest size of some numbers, as bits."""
     part = row.view(seen.dtype)[low:high]
@@ -118,7 +136,7 @@ def _look(seen, row, low, high):
     seen[0] = most
 
 
-@apart(**_options)
+@apart
 def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed, seen, on_n, on_t):
     """Lay out array[item, n + at_n, m + at_m] for the cells of a tile; `outside` where that is outside the extents.
 
@@ -164,14 +182,14 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
                         buffer[to + c * lanes + r] = flat[at + c] if inside else outside
 
 
-@apart(**_options)
+@apart
 def tell(seen, most, item, strip):
     """Note the largest size that was met in a strip, and begin anew."""
-    most[item, strip] = seen.max()
-    seen[:] = 0
+    most[item, strip] = greatest(seen)
+    clear(seen)
 
 
-@apart(**_options)
+@apart
 def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, lanes, skewed, fresh, on_n, on_t):
     """Add a tile's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`; if `fresh`, they are set."""
     by_n = 1 if array.shape[1] > 1 else 0
@@ -210,7 +228,7 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
                     _add(buffer, l + r + (l + r - t0) * lanes, lanes, array[item, n + r], 1, at_m, low, high, fresh)
 
 
-@apart(**_options)
+@apart
 def blank(array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, skewed):
     """0 where `unstage` puts a tile's numbers."""
     by_n = 1 if array.shape[1] > 1 else 0
@@ -224,7 +242,7 @@ def blank(array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, s
             array[item, n * by_n, (low + at_m) * by_m : (high - 1 + at_m) * by_m + 1] = 0
 
 
-@apart(**_options)
+@apart
 def slide(strip, width, rows, begin, end, first, stop):
     """Move a row-major strip of the columns begin .. end to be one of the columns first .. stop; which ones it then holds."""
     low, high, vector = max(begin, first), min(end, stop), 64 // strip.itemsize
@@ -239,14 +257,14 @@ def slide(strip, width, rows, begin, end, first, stop):
     return low, high
 
 
-@apart(**_options)
+@apart
 def wipe(strip, width, rows, first, stop):
     """0 in some columns of a strip."""
     for r in range(rows):
         strip[r * width + first : r * width + stop] = 0
 
 
-@njit(**_options)
+@njit(**WITHIN)
 def falls(n, m, length, m_all, n0, rows, t0, t1, left, skewed):
     """Whether some cell of a place (a negative index counts from the end; any row or column: `ANY`) may lie in a tile."""
     if n != ANY:
@@ -264,7 +282,7 @@ def falls(n, m, length, m_all, n0, rows, t0, t1, left, skewed):
 ANY = np.iinfo(np.int64).min
 
 
-@apart(**_options)
+@apart
 def mark(buffer, n, m, n_all, m_all, n0, rows, t0, t1, left, cols, lanes, skewed):
     """1 on the cells of a place, 0 on the others."""
     for i in range((t1 - t0) * lanes):
@@ -278,7 +296,7 @@ def mark(buffer, n, m, n_all, m_all, n0, rows, t0, t1, left, cols, lanes, skewed
             buffer[lane + c * time] = 1
 
 
-@apart(**_options)
+@apart
 def bound(first, last, lo, hi, item, n0, rows, left, skewed):
     """For each row of a strip the times (skewed) or columns within which its window has cells."""
     first[:] = 0
@@ -289,7 +307,7 @@ def bound(first, last, lo, hi, item, n0, rows, left, skewed):
         last[l] = hi[item, n0 + l] + by
 
 
-@apart(**_options)
+@apart
 def flush(lane_sums, totals, item, strip):
     """Add the lanes' sums to the strip's total, in float64, and set them back to 0."""
     total = 0.0
