@@ -67,3 +67,22 @@ def test_padding_holds_zeros_though_memory_is_used_again():
             assert not array[1, 120:].any() and not array[1, :, 77:].any() and not array[2, 31:].any()
             array[:] = np.nan
         del result, array
+
+
+def test_a_thread_keeps_the_arena_that_its_kernels_want(monkeypatch):
+    monkeypatch.setattr(memory, "_of_thread", threading.local())
+    monkeypatch.setattr(memory, "MOST_ARENA", 4096)
+    found = []
+
+    def kernel(arena, used, wanted):
+        found.append((arena.size, arena.ctypes.data % 64))
+        used[0] = wanted
+
+    for wanted in (1024, 512, 4096, 4160, 0):
+        memory.in_arena(kernel, wanted)
+    assert [size for size, _ in found] == [0, 1024, 1024, 4096, 4096], "it grows, up to what may be kept"
+    assert all(place == 0 for size, place in found if size)
+    other = threading.Thread(target=memory.in_arena, args=(kernel, 64))
+    other.start()
+    other.join()
+    assert found[-1][0] == 0, "another thread has its own"
