@@ -43,16 +43,17 @@ def unfilled(shape: tuple[int, ...], dtype) -> np.ndarray:
     if not WORTH_KEEPING <= size <= MOST_KEPT:
         return np.empty(shape, dtype)
     block = None
-    for i, idle in enumerate(_idle):
-        if size <= idle.nbytes <= 2 * size:
-            try:
-                block = _idle.pop(i)
-            except IndexError:  # another thread was quicker
+    for i in range(len(_idle) - 1, -1, -1):  # the last one that came back is still in cache
+        try:
+            if not size <= _idle[i].nbytes <= 2 * size:
                 continue
-            if size <= block.nbytes:
-                break
-            _idle.append(block)
-            block = None
+            block = _idle.pop(i)
+        except IndexError:  # another thread was quicker
+            continue
+        if size <= block.nbytes:
+            break
+        _idle.append(block)
+        block = None
     if block is None:
         block = np.empty(size, np.uint8)
     return np.asarray(_Lease(block))[:size].view(dtype).reshape(shape)
