@@ -113,23 +113,15 @@ class _Builder:
         """
         arcs = self.r.states[state]
         weights = {a.weight for a in arcs}
-        return weights.pop() if self.distributes and len(arcs) > 1 and len(weights) == 1 else None
-
-    @property
-    def distributes(self) -> bool:
-        return "distributive" in self.trace.laws and not (self.trace.exact and self.trace.of)
+        alone = len(arcs) < 2 or len(weights) != 1 or "distributive" not in self.trace.laws
+        return None if alone or (self.trace.exact and self.trace.of) else weights.pop()
 
     def value(self, state: int, here: dict[int, Value]) -> Value:
-        """The n-ary sum of a state. An exact one pays each weight once: no number depends on it."""
+        """The n-ary sum of a state."""
         w = self.shared_weight(state)
-        if w is not None:
-            return self.algebra.candidate(self.algebra.sum(self.sources(state, here)), w, const(True))
-        if not (self.trace.exact and self.distributes):
+        if w is None:
             return self.algebra.sum(self.candidates(state, here))
-        unpaid: dict[Value | None, list[Value]] = {}
-        for arc, source in zip(self.arcs(state), self.sources(state, here)):
-            unpaid.setdefault(arc.weight, []).append(source)
-        return self.algebra.sum([self.algebra.candidate(self.algebra.sum(x), w, const(True)) for w, x in unpaid.items()])
+        return self.algebra.candidate(self.algebra.sum(self.sources(state, here)), w, const(True))
 
 
 def forward(recurrence: Recurrence, *, starts: bool) -> Cell:

@@ -63,9 +63,15 @@ class Kernel:
         found |= {f"d{parameter(self.plan, name)}": root for name, root in cell.params.items()}
         return found if cell.occupancy is None else found | {"dO": cell.occupancy}
 
+    @staticmethod
+    def number_of(out: str) -> int | None:
+        """The number of the site that a result flows to."""
+        return int(out[2:]) if out.startswith("dW") else None
+
     def site_of(self, out: str) -> Site | None:
         """The site that a result flows to."""
-        return self.plan.recurrence.sites[int(out[2:])] if out.startswith("dW") else None
+        i = self.number_of(out)
+        return None if i is None else self.plan.recurrence.sites[i]
 
     def summed(self, out: str) -> bool:
         """Whether a result is one number for the item."""

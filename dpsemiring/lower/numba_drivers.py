@@ -24,6 +24,7 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.calls import WITHIN
 from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *{sources}
@@ -35,7 +36,6 @@ NAN = F(np.nan)
 V = {vector}
 SWEEP = {{"nogil": True, "error_model": "numpy"}}
 OPTIONS = {{**SWEEP, "no_cfunc_wrapper": True}}
-INNER = {{**OPTIONS, "no_cpython_wrapper": True, "cache": True}}
 '''
 
 
@@ -137,13 +137,13 @@ class Drivers(Sweeps):
         else:
             self.w("on_n, on_t = (0, span) if t1 < times else (height, -t0)")
 
-    def place(self, out: str) -> str:
-        """Where a tile's numbers of a result lie in its array."""
-        site = self.site_of(out)
+    def place(self, i: int | None, rows: str = "rows") -> str:
+        """Where a tile's numbers of a site, or (None) of the cells themselves, lie in their array."""
         at, extent = "0, left", "length, m_all"
-        if site is not None:
-            at, extent = f"{site.at[0]}, {moved('left', site.at[1])}", f"n_len[b] + more_n{out[2:]}, m_len[b] + more_m{out[2:]}"
-        return f"b, n0, rows, t0, t1, cols, {at}, {extent}"
+        if i is not None:
+            n, m = self.plan.recurrence.sites[i].at
+            at, extent = f"{n}, {moved('left', m)}", f"n_len[b] + more_n{i}, m_len[b] + more_m{i}"
+        return f"b, n0, {rows}, t0, t1, cols, {at}, {extent}"
 
     def neighbour(self, other: str) -> None:
         """Where the columns of another strip of the item lie, as seen from strip `j`."""
@@ -161,11 +161,8 @@ class Drivers(Sweeps):
             if self.made(i):
                 w(*self.windows.stage(site.name, i, site.at, outside))
                 continue
-            n, m = (f"n_len[b] + more_n{i}", f"m_len[b] + more_m{i}")
-            at = f"{site.at[0]}, {moved('left', site.at[1])}"
-            rows = "1" if i in self.alike else "rows"
-            place = f"b, n0, {rows}, t0, t1, cols, {at}, {n}, {m}, {outside}, lanes, {self.skewed}"
-            w(f"stage(W{i}, a{i}, {place}, seen{i}, on_n, on_t)")
+            place = self.place(i, "1" if i in self.alike else "rows")
+            w(f"stage(W{i}, a{i}, {place}, {outside}, lanes, {self.skewed}, seen{i}, on_n, on_t)")
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
             w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")

@@ -75,7 +75,11 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
     kernel = begin(plan, driver=True)
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
-    given = [(out, f"all_{out}", kernel.place(out)) for out in outs if not (kernel.summed(out) or kernel.drained(out, wanted))]
+    given = [
+        (out, f"all_{out}", kernel.place(kernel.number_of(out)))
+        for out in outs
+        if not (kernel.summed(out) or kernel.drained(out, wanted))
+    ]
     borders = [f"H{kernel.flow_name(key)}" for key in keys]
     reach = max((key[0].dn for key in keys), default=0)
     w("", "", "@called(**OPTIONS)")
@@ -156,7 +160,7 @@ def paths_text(plan: Plan) -> str:
         kernel.loads(code, cell, "peek")
         kernel.statements(code)
         w(f"return {bundle(code[root] for root in cell.choices.values())}")
-    w("", "", "@njit(**INNER)")
+    w("", "", "@njit(**WITHIN)")
     with w.block(f"def choose({', '.join(arrays)}, k, t, q, lanes):"):
         w(
             f"pitch = lanes + {kernel.pad}",

@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.calls import WITHIN
 from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
@@ -31,7 +32,6 @@ NAN = F(np.nan)
 V = 8
 SWEEP = {"nogil": True, "error_model": "numpy"}
 OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
-INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @straight
@@ -84,7 +84,7 @@ def candidates(S0, W0, W1, B0, B1, o, i, q, pitch):
     return (t28,)
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def choose(S0, W0, W1, B0, B1, k, t, q, lanes):
     pitch = lanes + 8
     o = (t + 1) * (1 * pitch) + 8 + q

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.borders import *
+from dpsemiring.run.cpu.calls import WITHIN
 from dpsemiring.run.cpu.compiled import *
 from dpsemiring.run.cpu.staging import *
 from dpsemiring.run.cpu.vector import *
@@ -30,7 +31,6 @@ NAN = F(np.nan)
 V = 16
 SWEEP = {"nogil": True, "error_model": "numpy"}
 OPTIONS = {**SWEEP, "no_cfunc_wrapper": True}
-INNER = {**OPTIONS, "no_cpython_wrapper": True, "cache": True}
 
 
 @called(**OPTIONS)

@@ -17,9 +17,10 @@ from dpsemiring.run.cpu.tiling import rows_abreast
 from dpsemiring.run.inputs import Problem
 
 Choice = tuple[str, int]  # kind of schedule, rows of a strip
+ABREAST: Choice = ("abreast", 64)
 
 # ns for a vector of cells, and for a strip beside its cells: soft-DTW and CTC, forward and backward, float32, AMD EPYC (Zen 4)
-VECTOR_NS: dict[Choice, float] = {("skewed", 32): 62.0, ("skewed", 64): 46.0, ("rows", 64): 54.0, ("abreast", 64): 54.0}
+VECTOR_NS: dict[Choice, float] = {("skewed", 32): 62.0, ("skewed", 64): 46.0, ("rows", 64): 54.0, ABREAST: 54.0}
 STRIP_NS = 1500.0
 
 # abreast, a strip is as low as the cache makes it; with fewer rows its borders weigh too much
@@ -36,7 +37,7 @@ def choose(plan: Plan, problem: Problem, cols: int, apart: bool) -> Choice:
     plan of its recurrence and numbers."""
     found = options(plan.recurrence)
     if not apart and _go_abreast(plan, problem, cols):
-        found.append(("abreast", 64))
+        found.append(ABREAST)
     if len(found) == 1:
         return found[0]
     more = plan.recurrence.extra
@@ -72,5 +73,5 @@ def described(recurrence: Recurrence) -> str:
     """The model, in a line."""
     names = [f"{kind} {height} {VECTOR_NS[kind, height]:g}" for kind, height in options(recurrence)]
     if kinds(recurrence)[0] == "skewed":
-        names.append(f"items of a batch abreast {VECTOR_NS['abreast', 64]:g}")
+        names.append(f"items of a batch abreast {VECTOR_NS[ABREAST]:g}")
     return f"the least predicted time; ns for a vector of cells: {', '.join(names)}; for a strip {STRIP_NS:g}"

@@ -136,6 +136,13 @@ def _look(seen, row, low, high):
     seen[0] = most
 
 
+@njit(**WITHIN)
+def _reach(array, cols, at_m, extent_m):
+    """0 for an axis of length 1, else 1; and the columns of the strip, from the first up to a last, that lie in an array."""
+    first = max(0, -at_m)
+    return int(array.shape[1] > 1), int(array.shape[2] > 1), first, max(first, min(cols, extent_m - at_m))
+
+
 @apart
 def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, outside, lanes, skewed, seen, on_n, on_t):
     """Lay out array[item, n + at_n, m + at_m] for the cells of a tile; `outside` where that is outside the extents.
@@ -144,10 +151,7 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
     the largest size of the numbers that are laid out, as bits: the greatest of its lanes. The next tile is so many rows and
     times further on, and fetched meanwhile."""
     b = item if array.shape[0] > 1 else 0
-    by_n = 1 if array.shape[1] > 1 else 0
-    by_m = 1 if array.shape[2] > 1 else 0
-    first = max(0, -at_m)
-    stop = max(first, min(cols, extent_m - at_m))
+    by_n, by_m, first, stop = _reach(array, cols, at_m, extent_m)
     if not skewed or not by_m:
         for l in range(rows):
             n = n0 + l + at_n
@@ -192,10 +196,7 @@ def tell(seen, most, item, strip):
 @apart
 def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, lanes, skewed, fresh, on_n, on_t):
     """Add a tile's numbers to array[item, n + at_n, m + at_m], the transpose of `stage`; if `fresh`, they are set."""
-    by_n = 1 if array.shape[1] > 1 else 0
-    by_m = 1 if array.shape[2] > 1 else 0
-    first = max(0, -at_m)
-    stop = max(first, min(cols, extent_m - at_m))
+    by_n, by_m, first, stop = _reach(array, cols, at_m, extent_m)
     if not skewed or not by_m or not by_n:
         for l in range(rows):
             n = n0 + l + at_n
@@ -231,10 +232,7 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
 @apart
 def blank(array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, extent_m, skewed):
     """0 where `unstage` puts a tile's numbers."""
-    by_n = 1 if array.shape[1] > 1 else 0
-    by_m = 1 if array.shape[2] > 1 else 0
-    first = max(0, -at_m)
-    stop = max(first, min(cols, extent_m - at_m))
+    by_n, by_m, first, stop = _reach(array, cols, at_m, extent_m)
     for l in range(rows):
         n = n0 + l + at_n
         low, high = (max(first, t0 - l), min(stop, t1 - l)) if skewed else (first, stop)
