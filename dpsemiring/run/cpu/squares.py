@@ -37,16 +37,17 @@ def _lines(b, pointer, first, stride, ty):
         yield b.bitcast(b.gep(pointer, [at]), ty.as_pointer())
 
 
-def _masks(b, count, low, high, rows):
-    """For each row r of a square the lanes c that are inside: low <= c - r < high, for rows r < rows."""
-    low, high, rows = (_near(b, x, count) for x in (low, high, rows))
+def _masks(b, count, low, high, begin, end):
+    """For each row r of a square the lanes c that are inside: low <= c - r < high, for rows begin <= r < end."""
+    low, high, begin, end = (_near(b, x, count) for x in (low, high, begin, end))
     ty = ir.VectorType(I32, count)
     lanes = ir.Constant(ty, list(range(count)))
     for r in range(count):
         row = ir.Constant(I32, r)
-        end = b.select(b.icmp_signed("<", row, rows), b.add(high, row), ir.Constant(I32, 0))
+        has = b.and_(b.icmp_signed(">=", row, begin), b.icmp_signed("<", row, end))
+        stop = b.select(has, b.add(high, row), ir.Constant(I32, 0))
         inside = b.icmp_signed(">=", lanes, spread(b, b.add(low, row), ty))
-        yield b.and_(inside, b.icmp_signed("<", lanes, spread(b, end, ty)))
+        yield b.and_(inside, b.icmp_signed("<", lanes, spread(b, stop, ty)))
 
 
 def _masks_until(b, count, low, stops, by):
@@ -107,8 +108,8 @@ def _inside(b, count, edge):
 def _lay(b, target, i, pitch, source, o, stride, seen, *edge):
     """target[i + c * pitch + r] = source[o + r * stride + c], for c and r below the number of lanes; `seen` as in `_notice`.
 
-    With `edge` = low, high, rows, outside only where low <= c - r < high and r < rows, and `outside` elsewhere; with low, stops,
-    by, outside where low <= c < stops[r] - by."""
+    With `edge` = low, high, begin, end, outside only where low <= c - r < high and begin <= r < end, and `outside` elsewhere;
+    with low, stops, by, outside where low <= c < stops[r] - by."""
     ty = wide(target.type.pointee)
     masks = _inside(b, ty.count, edge[:-1])
     other = spread(b, edge[-1], ty) if edge else None

@@ -166,24 +166,16 @@ def stage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, ext
     flat, vector, stride = array.reshape(-1), 64 // buffer.itemsize, array.shape[2] * by_n - 1
     onward = on_n * by_n * array.shape[2] + on_t
     for l in range(0, rows, vector):
-        n, some = n0 + l + at_n, min(vector, rows - l, extent_n - n0 - l - at_n)
+        n = n0 + l + at_n
+        begin, end = max(0, -n), min(vector, rows - l, extent_n - n)
         origin = (b * array.shape[1] + n * by_n) * array.shape[2] + at_m - l
         for t in range(t0, t1, vector):
             to = (t - t0) * lanes + l
             fetch(flat, origin + t + onward, stride)
-            if n >= 0 and some == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
+            if begin == 0 and end == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
                 lay(buffer, to, lanes, flat, origin + t, stride, seen)
-            elif n >= 0:
-                lay_edge(buffer, to, lanes, flat, origin + t, stride, seen, first + l - t, stop + l - t, some, outside)
-            else:  # rows before the first: one by one
-                for r in range(vector):
-                    low, high = (first + l - t, stop + l - t) if n + r >= 0 else (0, 0)
-                    at = origin + t + r * stride
-                    for c in range(vector):
-                        inside = r < some and low <= c - r < high
-                        if inside:
-                            _look(seen, flat, at + c, at + c + 1)
-                        buffer[to + c * lanes + r] = flat[at + c] if inside else outside
+            else:
+                lay_edge(buffer, to, lanes, flat, origin + t, stride, seen, first + l - t, stop + l - t, begin, end, outside)
 
 
 @apart
@@ -208,25 +200,21 @@ def unstage(buffer, array, item, n0, rows, t0, t1, cols, at_n, at_m, extent_n, e
     flat, vector, stride = array.reshape(-1), 64 // buffer.itemsize, array.shape[2] - 1
     onward = on_n * array.shape[2] + on_t
     for l in range(0, rows, vector):
-        n, some = n0 + l + at_n, min(vector, rows - l, extent_n - n0 - l - at_n)
+        n = n0 + l + at_n
+        begin, end = max(0, -n), min(vector, rows - l, extent_n - n)
         origin = (item * array.shape[1] + n) * array.shape[2] + at_m - l
         for t in range(t0, t1, vector):
             i = (t - t0) * lanes + l
             fetch(flat, origin + t + onward, stride)
-            if n >= 0 and some == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
+            if begin == 0 and end == vector and t - l - vector + 1 >= first and t - l + vector <= stop:
                 if fresh:
                     put_down(buffer, i, lanes, flat, origin + t, stride)
                 else:
                     pick_up(buffer, i, lanes, flat, origin + t, stride)
-            elif n >= 0:
-                if fresh:
-                    put_down_edge(buffer, i, lanes, flat, origin + t, stride, first + l - t, stop + l - t, some)
-                else:
-                    pick_up_edge(buffer, i, lanes, flat, origin + t, stride, first + l - t, stop + l - t, some)
-            else:  # rows before the first: one by one
-                for r in range(-n, some):
-                    low, high = max(first, t - l - r), min(stop, t - l - r + vector)
-                    _add(buffer, l + r + (l + r - t0) * lanes, lanes, array[item, n + r], 1, at_m, low, high, fresh)
+            elif fresh:
+                put_down_edge(buffer, i, lanes, flat, origin + t, stride, first + l - t, stop + l - t, begin, end)
+            else:
+                pick_up_edge(buffer, i, lanes, flat, origin + t, stride, first + l - t, stop + l - t, begin, end)
 
 
 @apart

@@ -151,7 +151,7 @@ def shift(strip, to, at, some):
 
 
 # Squares of as many rows as a vector has lanes, turned round; `_edge` for those that are only in part inside: where
-# low <= c - r < high and r < rows; `_until` likewise: where low <= c < stops[r] - by.
+# low <= c - r < high and begin <= r < end; `_until` likewise: where low <= c < stops[r] - by.
 
 
 @straight
@@ -161,9 +161,9 @@ def lay(target, i, pitch, source, o, stride, seen):
 
 
 @straight
-def lay_edge(target, i, pitch, source, o, stride, seen, low, high, rows, outside):
+def lay_edge(target, i, pitch, source, o, stride, seen, low, high, begin, end, outside):
     """The same; `outside` where nothing is inside."""
-    lay_edge(target, i, pitch, source, o, stride, seen, low, high, rows, outside)
+    lay_edge(target, i, pitch, source, o, stride, seen, low, high, begin, end, outside)
 
 
 @straight
@@ -179,9 +179,9 @@ def pick_up(source, i, pitch, target, o, stride):
 
 
 @straight
-def pick_up_edge(source, i, pitch, target, o, stride, low, high, rows):
+def pick_up_edge(source, i, pitch, target, o, stride, low, high, begin, end):
     """The same where it is inside."""
-    pick_up_edge(source, i, pitch, target, o, stride, low, high, rows)
+    pick_up_edge(source, i, pitch, target, o, stride, low, high, begin, end)
 
 
 @straight
@@ -197,9 +197,9 @@ def put_down(source, i, pitch, target, o, stride):
 
 
 @straight
-def put_down_edge(source, i, pitch, target, o, stride, low, high, rows):
+def put_down_edge(source, i, pitch, target, o, stride, low, high, begin, end):
     """The same where it is inside."""
-    put_down_edge(source, i, pitch, target, o, stride, low, high, rows)
+    put_down_edge(source, i, pitch, target, o, stride, low, high, begin, end)
 
 
 @straight
