@@ -195,7 +195,7 @@ def abreast_forward_text(plan: Plan) -> str:
                 for c in kernel.components:
                     whole = f"height * stripe * {kernel.states} * lanes"
                     w(f"leave_abreast(S{c}, R{c}, group, j, {kernel._rows_above()}, {whole})")
-            for i in plan.cell_sites:
+            for i in (buffer.site for buffer in plan.buffers):
                 w(f"tell(seen{i}, most{i}, b0, j)")
     return w.text
 

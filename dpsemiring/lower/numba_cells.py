@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from dpsemiring.algebra.expr import BOOL, INT
 from dpsemiring.lower.cell import Cell
+from dpsemiring.lower.ir import site_number
 from dpsemiring.lower.kernel import Kernel, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import Code, Writer, literal, moved
@@ -34,7 +36,11 @@ class Sweeps(Kernel):
         self.vector = VECTOR[plan.real]
         self.delay = f"{plan.schedule.halo} * stripe" if self.abreast else plan.schedule.max_delay
         self.pad = padding(plan)
-        self.places = ["pitch", "stripe"] if self.abreast else ["pitch"]
+        self.W = [f"W{buffer.site}" for buffer in plan.buffers]
+        self.joint = {f"{d}W{i}" for i in plan.cell_sites for d in ("", "d") if plan.buffers[i].shared}
+        self.breadth = whole_vectors(plan, plan.buffers.below)
+        self.shared_size = f"(times_all + {plan.buffers.before} + V) * (lanes_all + {self.breadth})"
+        self.places = ["pitch", *(["stripe"] if self.abreast else []), *(["r", "line"] if self.joint else [])]
         self.bounds = ["FIRST", "LAST"] if self.windowed else []
         # in rows, what is the same in every row of a strip is laid out for one
         alike = [i for i in plan.cell_sites if "n" not in plan.recurrence.sites[i].axes]
@@ -128,7 +134,25 @@ class Sweeps(Kernel):
             elif node in cell.starts:
                 self.w(f"{name} = {get}(B{cell.starts[node]}, i)")
             elif name.startswith("w"):
-                self.w(f"{name} = {get}({name.upper()}, {'q' if int(name[1:]) in self.alike else 'i'})")
+                i = site_number(node)
+                self.w(f"{name} = {get}(W{self.plan.buffers[i].site}, {'q' if i in self.alike else self.number(i)})")
+
+    def number(self, i: int) -> str:
+        """Where a cell's number of a site stands, or what flows to it."""
+        buffer = self.plan.buffers[i]
+        if not buffer.shared:
+            return "i"
+        n, m = (a - b for a, b in zip(buffer.at, self.plan.recurrence.sites[i].at))
+        s = self.plan.schedule
+        return moved(f"r - {s.delay(n, m)} * line" if s.delay(n, m) else "r", -s.shift(n, m))
+
+    def shared_line(self) -> list[str]:
+        """A statement, if there are buffers that sites share: how many lanes they have."""
+        return [f"line = lanes + {self.breadth}"] if self.joint else []
+
+    def shared_place(self) -> list[str]:
+        """A statement likewise: where a cell's own number stands in them."""
+        return [f"r = (t + {self.plan.buffers.before}) * line + {self.breadth} + q"] if self.joint else []
 
     def earlier(self, dn: int, dm: int, state: int) -> str:
         """Where the accumulated values of a predecessor's time stand, in the same lane."""
@@ -211,7 +235,7 @@ class Sweeps(Kernel):
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
-                    w("i = t * lanes + q")
+                    w("i = t * lanes + q", *self.shared_place())
                     w(f"d = cell({', '.join([*arrays, 'o', 'i', 'q', *self.places, *shared])})")
                     self.masked("d")
                     w(f"keep({', '.join(self.S)}, o, pitch, d)")
@@ -222,6 +246,7 @@ class Sweeps(Kernel):
         if self.abreast:
             self.w("lanes = V", f"stripe = cols + {self.plan.schedule.margin}")
         self.w("pitch = lanes" if self.abreast else f"pitch = lanes + {self.pad}")
+        self.w(*self.shared_line())
         if code.spread:
             self.w(f"shared = common({', '.join(self.U)})")
         self.w("none = outside()")
@@ -253,7 +278,8 @@ class Sweeps(Kernel):
             self.loads(code, cell, "load")
             self.statements(code)
             w(f"return {bundle(value for value, _ in written)}")
-        with self.straight("keep", [*flows, *outs, "i", "g", "q", "f"]):
+        shared_places = [name for name in self.places if name in ("r", "line")]
+        with self.straight("keep", [*flows, *outs, "i", "g", "q", *shared_places, "f"]):
             w(f"{bundle(names)} = f")
             for name, (_, target) in zip(names, written):
                 w(target.format(name))
@@ -265,13 +291,13 @@ class Sweeps(Kernel):
                 self.lane_range()
                 with w.block("for q in range(0, lanes, V):"):
                     w(f"o = (t + {self.delay}) * ({self.states} * pitch) + {self.pad} + q")
-                    w("i = t * lanes + q", "g = t * pitch + q")
+                    w("i = t * lanes + q", "g = t * pitch + q", *self.shared_place())
                     w("seed = none_planted")
                     with w.block("if seeded:"):
                         w(f"seed = planted({', '.join(self.seeds())}, t, lanes, q)")
                     w(f"f = cell({', '.join([*arrays, 'o', 'i', 'q', 'g', *self.places, *shared, 'seed'])})")
                     self.masked("f")
-                    w(f"keep({', '.join([*flows, *outs])}, i, g, q, f)")
+                    w(f"keep({', '.join([*flows, *outs, 'i', 'g', 'q', *shared_places])}, f)")
 
     def inflow(self, cell: Cell) -> None:
         """E of each state: the seed at an end, and the flows out of later cells."""
@@ -288,15 +314,29 @@ class Sweeps(Kernel):
             found.append((NOTHING if root is None else code[root], f"store({self.flow_name(key)}, g, {{}})"))
         results = self.results(cell)
         for out in outs:
+            if out in self.joint:
+                buffer = self.plan.buffers[self.number_of(out)]
+                into = [(root, self.number(i)) for i, root in cell.sites.items() if self.plan.buffers[i] == buffer]
+                found += [(code[root], f"store({out}, {at}, fadd(load({out}, {at}), {{}}))") for root, at in into]
+                continue
             root = results.get(out)
             place = f"store({out}, q, fadd(load({out}, q), {{}}))" if self.summed(out) else f"store({out}, i, {{}})"
             found.append((NOTHING if root is None else code[root], place))
         return found
 
+    def outputs(self, wanted: Wanted) -> list[str]:
+        """As those of any target, but one for all the sites that share a buffer."""
+        return super().outputs(replace(wanted, sites=self.plan.buffers.apart(wanted.sites)))
+
+
+def whole_vectors(plan: Plan, lanes: int) -> int:
+    """So many lanes, made whole vectors."""
+    return -(-lanes // VECTOR[plan.real]) * VECTOR[plan.real]
+
 
 def padding(plan: Plan) -> int:
     """Lanes beside a time's own, for what its cells read there: whole vectors, so that every time begins with one."""
-    return -(-plan.schedule.max_shift // VECTOR[plan.real]) * VECTOR[plan.real]
+    return whole_vectors(plan, plan.schedule.max_shift)
 
 
 def bundle(items: Iterable[str]) -> str:

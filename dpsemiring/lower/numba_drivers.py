@@ -59,7 +59,8 @@ class Drivers(Sweeps):
         return names + [f"R{c}" for c in self.components] + [f"K{c}" for c in self.components]
 
     def forward_arguments(self) -> list[str]:
-        names = [*self.inputs(), *(f"most{i}" for i in self.plan.cell_sites), "turns", "done", "end_n", "end_m", "end_k"]
+        most = [f"most{buffer.site}" for buffer in self.plan.buffers]
+        names = [*self.inputs(), *most, "turns", "done", "end_n", "end_m", "end_k"]
         return [*names, *(f"D{c}" for c in self.components), "keep", *(f"L{c}" for c in self.components)]
 
     def backward_arguments(self, wanted: Wanted) -> list[str]:
@@ -95,9 +96,10 @@ class Drivers(Sweeps):
         for c, kind in enumerate(self.plan.kinds):
             self.w(f"S{c} = room(arena, used, {values}, {'I' if kind == INT else 'F'})")
         for name in [*self.W, *self.B]:
-            self.w(f"{name} = room(arena, used, {cells}, np.{self.plan.real})")
-        for i in self.plan.cell_sites:
-            self.w(f"seen{i} = zeros(arena, used, V, I)")
+            size = self.shared_size if name in self.joint else cells
+            self.w(f"{name} = room(arena, used, {size}, np.{self.plan.real})")
+        for buffer in self.plan.buffers:
+            self.w(f"seen{buffer.site} = zeros(arena, used, V, I)")
 
     def items(self, skip: str = "skip[b]"):
         """The loop over items."""
@@ -137,13 +139,21 @@ class Drivers(Sweeps):
         else:
             self.w("on_n, on_t = (0, span) if t1 < times else (height, -t0)")
 
+    def frame(self, i: int | None, rows: str = "rows") -> tuple[tuple[int, int], str, str]:
+        """Of the buffer of a site, or (None) of the cells themselves: where its numbers lie as seen from a cell, which rows,
+        times and columns it has, and how many lanes."""
+        if i is None or not (buffer := self.plan.buffers[i]).shared:
+            return (0, 0) if i is None else buffer.at, f"n0, {rows}, t0, t1, cols", "lanes"
+        (n, m), up = self.plan.buffers.reach, self.breadth
+        times = f"{moved('t0', up - n)}, {moved('t1', up + m)}"
+        frame = f"{moved('n0', -up)}, {moved(rows, up)}, {times}, {moved('cols', m)}"
+        return (buffer.at[0], buffer.at[1] - m), frame, moved("lanes", up)
+
     def place(self, i: int | None, rows: str = "rows") -> str:
         """Where a tile's numbers of a site, or (None) of the cells themselves, lie in their array."""
-        at, extent = "0, left", "length, m_all"
-        if i is not None:
-            n, m = self.plan.recurrence.sites[i].at
-            at, extent = f"{n}, {moved('left', m)}", f"n_len[b] + more_n{i}, m_len[b] + more_m{i}"
-        return f"b, n0, {rows}, t0, t1, cols, {at}, {extent}"
+        (n, m), frame, _ = self.frame(i, rows)
+        extent = "length, m_all" if i is None else f"n_len[b] + more_n{i}, m_len[b] + more_m{i}"
+        return f"b, {frame}, {n}, {moved('left', m)}, {extent}"
 
     def neighbour(self, other: str) -> None:
         """Where the columns of another strip of the item lie, as seen from strip `j`."""
@@ -155,14 +165,15 @@ class Drivers(Sweeps):
         p, w, s, r = self.plan, self.w, self.plan.schedule, self.plan.recurrence
         self.neighbour("max(j - 1, 0)")
         self.windows.fill()
-        for i in p.cell_sites:
+        for i in (buffer.site for buffer in p.buffers):
             site = r.sites[i]
             outside = self.value_text(self.outside(site))
+            at, frame, lanes = self.frame(i)
             if self.made(i):
-                w(*self.windows.stage(site.name, i, site.at, outside))
+                w(*self.windows.stage(site.name, i, at, frame, lanes, outside))
                 continue
             place = self.place(i, "1" if i in self.alike else "rows")
-            w(f"stage(W{i}, a{i}, {place}, {outside}, lanes, {self.skewed}, seen{i}, on_n, on_t)")
+            w(f"stage(W{i}, a{i}, {place}, {outside}, {lanes}, {self.skewed}, seen{i}, on_n, on_t)")
         for c, z in enumerate(r.semiring.trace.zero):
             geometry = f"{self.states}, {s.halo}, {s.margin}, {self.value(z)}, lanes, {self.pad}, {self.delay}, {self.skewed}"
             w(f"enter(S{c}, R{c}, K{c}, b, slot, tile, t0, t1, cols, known, shift, {geometry})")

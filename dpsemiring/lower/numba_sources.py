@@ -85,7 +85,7 @@ class Windows:
             if p.direct:
                 continue
             n, m = p.reach
-            wide = f"(times_all + height + V + {m + 1})" if self.skewed else f"(cols_all + V + {m + 1})"
+            wide = f"(times_all + height + V + {n + m + 1})" if self.skewed else f"(cols_all + V + {m + 1})"
             self.w(f"wide{p.name} = {wide}", f"tall{p.name} = height + {n + 1}")
             if p.slanted:
                 for k, kind in enumerate(p.kinds):
@@ -137,7 +137,7 @@ class Windows:
                         self.w(f"fill_{kind}({place}, {', '.join(p.arrays(k))}, {k == 0})")
             self.w(f"{n}_low, {n}_high = c_need, c_stop")
 
-    def stage(self, plane: str, i: int, at: tuple[int, int], outside: str) -> list[str]:
+    def stage(self, plane: str, i: int, at: tuple[int, int], frame: str, lanes: str, outside: str) -> list[str]:
         """The statements that lay a plane's costs out for a tile."""
         p = self.of[plane]
         if p.direct:
@@ -148,17 +148,20 @@ class Windows:
             return [
                 f"lay_{kind}(W{i}, {p.held(k)}, {place}, {', '.join(p.arrays(k))}, {k == 0})" for k, kind in enumerate(p.kinds)
             ]
-        return [f"stage(W{i}, C{p.name}_, {self._place(plane, at, 'low')}, {outside}, lanes, {self.skewed}, seen{i}, 0, 0)"]
+        return [
+            f"stage(W{i}, C{p.name}_, {self._place(plane, at, frame, 'low')}, {outside}, {lanes}, {self.skewed}, seen{i}, 0, 0)"
+        ]
 
-    def unstage(self, plane: str, buffer: str, at: tuple[int, int]) -> str:
+    def unstage(self, plane: str, buffer: str, at: tuple[int, int], frame: str, lanes: str) -> str:
         if self.of[plane].direct:
             return "pass"
-        return f"unstage({buffer}, Q{self.of[plane].name}_, {self._place(plane, at, 'from')}, lanes, {self.skewed}, False, 0, 0)"
+        place = self._place(plane, at, frame, "from")
+        return f"unstage({buffer}, Q{self.of[plane].name}_, {place}, {lanes}, {self.skewed}, False, 0, 0)"
 
-    def _place(self, plane, at, first):
+    def _place(self, plane, at, frame, first):
         p, (n_all, m_all) = self.of[plane].name, self.of[plane].extent
         here = f"{moved(f'-r{p}', at[0])}, {moved('left', at[1])} - {p}_{first}"
-        return f"0, n0, rows, t0, t1, cols, {here}, {n_all} - r{p}, {m_all} - {p}_{first}"
+        return f"0, {frame}, {here}, {n_all} - r{p}, {m_all} - {p}_{first}"
 
     def drain(self, wanted: Wanted) -> None:
         """Take back the flows of columns that leave the window of a tile, and make room for its own."""

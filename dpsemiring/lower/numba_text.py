@@ -65,7 +65,7 @@ def forward_text(plan: Plan) -> str:
                     for c in kernel.components:
                         w(f"leave(S{c}, R{c}, b, slot, t0, t1, height, cols, {kernel.states}, {s.halo}, {place})")
                     w(f"publish(done, b, slot + 1, {'cols if t1 == times else t1 - height + 1' if kernel.skewed else 'cols'})")
-            for i in plan.cell_sites:
+            for i in (buffer.site for buffer in plan.buffers):
                 w(f"tell(seen{i}, most{i}, b, j)")
     return w.text
 
@@ -76,10 +76,11 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
     w, s = kernel.w, plan.schedule
     keys, outs, seeds = plan.flow_keys(), kernel.outputs(wanted), kernel.seeds()
     given = [
-        (out, f"all_{out}", kernel.place(kernel.number_of(out)))
+        (out, f"all_{out}", kernel.place(kernel.number_of(out)), kernel.frame(kernel.number_of(out))[2])
         for out in outs
         if not (kernel.summed(out) or kernel.drained(out, wanted))
     ]
+    own = [(array, place) for out, array, place, _ in given if out not in kernel.joint]
     borders = [f"H{kernel.flow_name(key)}" for key in keys]
     reach = max((key[0].dn for key in keys), default=0)
     w("", "", "@called(**OPTIONS)")
@@ -90,7 +91,8 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
         for a in seeds:
             w(f"{a} = zeros(arena, used, times_all * lanes_all * {kernel.states}, F)")
         for out in outs:
-            w(f"{out} = zeros(arena, used, {'lanes_all' if kernel.summed(out) else '(times_all + V) * lanes_all'}, F)")
+            size = "lanes_all" if kernel.summed(out) else "(times_all + V) * lanes_all"
+            w(f"{out} = zeros(arena, used, {kernel.shared_size if out in kernel.joint else size}, F)")
         w("still = False")
         with kernel.items(), w.block("while True:"):
             w("j = min(strips, j_last) - 1 - claim(turns, b)")
@@ -121,22 +123,23 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                     kernel.windows.drain(wanted)
                     common = [*map(kernel.flow_name, keys), *seeds, *outs, *kernel.U, *kernel.bounds]
                     common += ["seeded", "t0, t1 - t0", "rows", "cols", "lanes"]
+                    w(*(f"clear({out})" for out in outs if out in kernel.joint))
                     kernel.sweep_tile("retreat", common)
                     with w.block("if seeded:"):
                         for a in seeds:
                             w(f"uproot({a}, {place})")
                     for out in outs:
                         if kernel.drained(out, wanted) and not kernel.summed(out):
-                            w(kernel.windows.unstage(kernel.site_of(out).name, out, kernel.site_of(out).at))
-                    for out, array, place in given:
-                        w(f"unstage({out}, {array}, {place}, lanes, {kernel.skewed}, fresh, on_n, on_t)")
+                            w(kernel.windows.unstage(kernel.site_of(out).name, out, *kernel.frame(kernel.number_of(out))))
+                    for out, array, place, lanes in given:
+                        w(f"unstage({out}, {array}, {place}, {lanes}, {kernel.skewed}, fresh, on_n, on_t)")
                 with w.block("else:"):  # nothing flows on from nothing
                     with w.block("if not still:"):
                         for key in keys:
                             w(f"clear({kernel.flow_name(key)})")
                         w("still = True")
                     with w.block("if fresh:"):
-                        w(*(f"blank({array}, {place}, {kernel.skewed})" for _, array, place in given), "pass")
+                        w(*(f"blank({array}, {place}, {kernel.skewed})" for array, place in own), "pass")
                 for key, border in zip(keys, borders):
                     at = f"t0, t1, rows, cols, lanes, {kernel.pad}, {kernel.skewed}"
                     w(f"leave_flows({kernel.flow_name(key)}, {border}, b, j, {at})")
@@ -155,7 +158,7 @@ def paths_text(plan: Plan) -> str:
     cell = plan.choice()
     code = kernel.code(cell)
     arrays = [*kernel.S, *kernel.W, *kernel.B, *kernel.U]
-    with kernel.straight("candidates", [*arrays, "o", "i", "q", "pitch"]):
+    with kernel.straight("candidates", [*arrays, "o", "i", "q", *kernel.places]):
         kernel.begin_scalar_cell(code)
         kernel.loads(code, cell, "peek")
         kernel.statements(code)
@@ -166,7 +169,9 @@ def paths_text(plan: Plan) -> str:
             f"pitch = lanes + {kernel.pad}",
             f"o = (t + {kernel.delay}) * ({kernel.states} * pitch) + {kernel.pad} + q",
             "i = t * lanes + q",
-            f"taken = candidates({', '.join(arrays)}, o, i, q, pitch)",
+            *kernel.shared_line(),
+            *kernel.shared_place(),
+            f"taken = candidates({', '.join([*arrays, 'o', 'i', 'q', *kernel.places])})",
         )
         for place, k in enumerate(cell.choices):
             with w.block(f"if k == {k}:"):

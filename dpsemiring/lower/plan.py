@@ -7,6 +7,7 @@ from functools import cached_property
 
 from dpsemiring.algebra.expr import INT
 from dpsemiring.lower import cell as cells
+from dpsemiring.lower.buffers import Buffers
 from dpsemiring.lower.cell import Cell, Flow, patterns
 from dpsemiring.lower.ir import Recurrence, site_number
 from dpsemiring.lower.rewrite import with_reciprocals
@@ -55,6 +56,11 @@ class Plan:
     def cell_sites(self) -> tuple[int, ...]:
         """Sites that vary from cell to cell."""
         return tuple(i for i, s in enumerate(self.recurrence.sites) if s.varies)
+
+    @cached_property
+    def buffers(self) -> Buffers:
+        """What they are read from."""
+        return Buffers(self.recurrence.sites, self.cell_sites, self.schedule)
 
     @cached_property
     def item_sites(self) -> tuple[int, ...]:

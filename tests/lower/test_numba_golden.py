@@ -9,11 +9,13 @@ from dpsemiring.lower.numba_text import advance_text, backward_text, forward_tex
 from dpsemiring.lower.plan import Wanted, make_plan
 from dpsemiring.lower.tangent import dual
 
+OFFSETS = [dp.Step(1, 0), dp.Step(0, 1), dp.Step(2, 1, terms=[dp.Term(at=(-1, 0)), dp.Term()])]
 PLANS = {
     "dtw_softmin": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32"),
     "dtw_softmin_pairs": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0).forms[0]), "float32"),
     "dtw_softmin_dual": lambda: make_plan(dual(build(dp.topologies.dtw(), dp.Softmin(1.0))), "float32"),
     "dtw_softmin_abreast": lambda: make_plan(build(dp.topologies.dtw(), dp.Softmin(1.0)), "float32", kind="abreast"),
+    "offsets": lambda: make_plan(build(dp.Topology(OFFSETS), dp.Softmin(1.0).forms[0]), "float32"),
     "ctc_tropical": lambda: make_plan(build(dp.topologies.ctc(), dp.Tropical), "float64"),
 }
 TEXTS = {
@@ -28,6 +30,7 @@ TEXTS = {
     "dtw_softmin_abreast_retreat.py": lambda: retreat_text(PLANS["dtw_softmin_abreast"](), starts=False, wanted=Wanted((0,))),
     "dtw_softmin_abreast_forward.py": lambda: abreast_forward_text(PLANS["dtw_softmin_abreast"]()),
     "dtw_softmin_abreast_backward.py": lambda: abreast_backward_text(PLANS["dtw_softmin_abreast"](), Wanted((0,))),
+    "offsets_retreat.py": lambda: retreat_text(PLANS["offsets"](), starts=False, wanted=Wanted((0, 1))),
     "ctc_tropical_advance.py": lambda: advance_text(PLANS["ctc_tropical"](), starts=True),
     "ctc_tropical_paths.py": lambda: paths_text(PLANS["ctc_tropical"]()),
 }

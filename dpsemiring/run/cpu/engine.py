@@ -179,10 +179,9 @@ class CpuEngine:
             if i + 1 < len(segments):
                 for a, border in zip(above, segment.borders):
                     a[:, i + 1] = border[:, -1]
-        for i, most in sizes:
-            name = self.recurrence.sites[i].name
-            if name in problem.unseen and self.recurrence.sites[i].at == (0, 0):
-                problem.unseen[name] = float(most.max(initial=0).view(problem.real))
+        for name in problem.unseen:
+            most = [found.max(initial=0) for i, found in sizes if self.recurrence.sites[i].name == name]
+            problem.unseen[name] = float(max(most).view(problem.real))
         return values, Kept(tiling, segments, above, segment if len(segments) == 1 else None)
 
     def _back(self, run: Run) -> Iterator[Segment]:
@@ -198,9 +197,9 @@ class CpuEngine:
             yield self._advance(run.problem, kept.tiling, run.ends, values, kept.segments[i], above, sizes)
 
     def _sizes(self, problem: Problem, tiling: Tiling) -> list[tuple[int, np.ndarray]]:
-        """For each site of the cells the largest size of its numbers, as bits, by strip."""
+        """For each buffer of numbers the largest size of those that it held, as bits, by strip."""
         shape = (problem.batch, max(1, tiling.strips))
-        return [(i, np.zeros(shape, self._dtype(INT, problem.real))) for i in tiling.plan.cell_sites]
+        return [(buffer.site, np.zeros(shape, self._dtype(INT, problem.real))) for buffer in tiling.plan.buffers]
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         values, kept = self._forward(problem, ends, None)
@@ -231,7 +230,8 @@ class CpuEngine:
         drained = [p.fused[name] for name in wanted.drains]
         shared = [f.gradients() for f in drained]
         by_worker: dict[int, list] = {}
-        totals = [by_strip[i] if i in by_strip else sites[i] for i in wanted.sites if i in by_strip or i in sites]
+        given = plan.buffers.apart(wanted.sites)
+        totals = [by_strip[i] if i in by_strip else sites[i] for i in given if i in by_strip or i in sites]
         totals += list(params.values()) + ([] if occupancy is None else [occupancy])
         # strips under way, the one after them, and the one whose rows they have read
         ring = 0 if tiling.abreast else thread_count() + 2

@@ -140,7 +140,7 @@ def _row_bytes(plan: Plan, lanes: int) -> int:
     """About what the buffers of one time take."""
     states, size = len(plan.recurrence.states), 64 // VECTOR[plan.real]
     values = size * len(plan.kinds) * states
-    return lanes * (values + size * (2 * len(plan.cell_sites) + len(plan.flow_keys())))
+    return lanes * (values + size * (2 * len(plan.buffers) + len(plan.flow_keys())))
 
 
 def keep_limit(problem: Problem, plan: Plan) -> int:
