@@ -139,6 +139,15 @@ class Drivers(Sweeps):
         else:
             self.w("on_n, on_t = (0, span) if t1 < times else (height, -t0)")
 
+    def ends(self) -> None:
+        """Which ends lie in strip `j`, and at which times."""
+        self.w("begin = ends_before(end_n, end_m, b, n0, 0, 0)", "e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)")
+        self.w(f"early, late = times_of_ends(end_n, end_m, b, begin, e, n0, left, {self.skewed})")
+
+    def ends_of_tile(self) -> None:
+        """Those among which the ends of a tile are: none, or all of the strip's."""
+        self.w("stop = e if early < t1 and t0 <= late else begin")
+
     def frame(self, i: int | None, rows: str = "rows") -> tuple[tuple[int, int], str, str]:
         """Of the buffer of a site, or (None) of the cells themselves: where its numbers lie as seen from a cell, which rows,
         times and columns it has, and how many lanes."""

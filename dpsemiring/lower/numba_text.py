@@ -41,10 +41,10 @@ def forward_text(plan: Plan) -> str:
             with w.block("if j >= min(strips, j_last):"):
                 w("break")
             kernel.strip()
-            w("begin = ends_before(end_n, end_m, b, n0, 0, 0)")
-            w("e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)")
+            kernel.ends()
             with w.block("for tile in range(tiles):"):
                 kernel.tile()
+                kernel.ends_of_tile()
                 kernel.neighbour("max(j - 1, 0)")
                 with w.block("if slot > 0:"):
                     w(
@@ -54,7 +54,7 @@ def forward_text(plan: Plan) -> str:
                     )
                 kernel.recompute()
                 for c in kernel.components:
-                    w(f"collect(S{c}, D{c}, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, {kernel.states}, {place})")
+                    w(f"collect(S{c}, D{c}, b, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, {kernel.states}, {place})")
                 with w.block("if keep:"):
                     for c in kernel.components:
                         w(f"spill(S{c}, L{c}, b, n0, rows, t0, t1, left, cols, {kernel.states}, {place})")
@@ -99,10 +99,10 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
             with w.block("if j < j_first:"):
                 w("break")
             kernel.strip()
-            w("begin = ends_before(end_n, end_m, b, n0, 0, 0)")
-            w("e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)")
+            kernel.ends()
             with w.block("for tile in range(tiles - 1, -1, -1):"):
                 kernel.tile(back=True)
+                kernel.ends_of_tile()
                 kernel.neighbour("min(j + 1, strips - 1)")
                 with w.block("if j + 1 < min(strips, j_last):"):
                     w(
@@ -114,7 +114,7 @@ def backward_text(plan: Plan, wanted: Wanted) -> str:
                 for key, border in zip(keys, borders):
                     around = f"t0, t1, height, cols, known, shift, {s.margin}, lanes, {kernel.pad}, {kernel.delay}, times"
                     w(f"entered |= enter_flows({kernel.flow_name(key)}, {border}, b, j, {around}, {kernel.skewed})")
-                place = f"b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, {kernel.states}, lanes, {kernel.skewed}"
+                place = f"b, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, {kernel.states}, lanes, {kernel.skewed}"
                 for a in seeds:
                     w(f"seeded += plant({a}, d{a}, {place})")
                 with w.block("if entered or seeded > 0:"):

@@ -67,17 +67,19 @@ def backward(retreat_starts, retreat, advance_starts, advance, arena, used, firs
             tiles = (times + span - 1) // span
             begin = ends_before(end_n, end_m, b, n0, 0, 0)
             e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)
+            early, late = times_of_ends(end_n, end_m, b, begin, e, n0, left, True)
             for tile in range(tiles - 1, -1, -1):
                 t0 = tile * span
                 t1 = min(times, t0 + span)
                 on_n, on_t = (0, -span) if tile > 0 else (-height, (tiles - 1) * span)
+                stop = e if early < t1 and t0 <= late else begin
                 if j + 1 < min(strips, j_last):
                     wait(done, b, slot + 1, known - max(0, t0 - height - 1 + shift))
                 entered, seeded = False, 0
                 entered |= enter_flows(G1_1_0_0, HG1_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
                 entered |= enter_flows(G1_0_0_0, HG1_0_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
                 entered |= enter_flows(G0_1_0_0, HG0_1_0_0, b, j, t0, t1, height, cols, known, shift, 1, lanes, 16, 2, times, True)
-                seeded += plant(A0, dA0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
+                seeded += plant(A0, dA0, b, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, 1, lanes, True)
                 if entered or seeded > 0:
                     still = False
                     stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0, on_n, on_t)
@@ -93,7 +95,7 @@ def backward(retreat_starts, retreat, advance_starts, advance, arena, used, firs
                     else:
                         call(retreat, S0, W0, G1_1_0_0, G1_0_0_0, G0_1_0_0, A0, dW0, p_gamma, seeded, t0, t1 - t0, rows, cols, lanes)
                     if seeded:
-                        uproot(A0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, True)
+                        uproot(A0, b, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, 1, lanes, True)
                     unstage(dW0, all_dW0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, lanes, True, fresh, on_n, on_t)
                 else:
                     if not still:

@@ -61,10 +61,12 @@ def forward(advance_starts, advance, arena, used, first, last, skip, n_len, m_le
             tiles = (times + span - 1) // span
             begin = ends_before(end_n, end_m, b, n0, 0, 0)
             e = ends_before(end_n, end_m, b, n0 + rows, 0, begin)
+            early, late = times_of_ends(end_n, end_m, b, begin, e, n0, left, True)
             for tile in range(tiles):
                 t0 = tile * span
                 t1 = min(times, t0 + span)
                 on_n, on_t = (0, span) if t1 < times else (height, -t0)
+                stop = e if early < t1 and t0 <= late else begin
                 if slot > 0:
                     wait(done, b, slot, min(known, t1 + 1 + shift))
                 stage(W0, a0, b, n0, rows, t0, t1, cols, 0, left, n_len[b] + more_n0, m_len[b] + more_m0, INF, lanes, True, seen0, on_n, on_t)
@@ -75,7 +77,7 @@ def forward(advance_starts, advance, arena, used, first, last, skip, n_len, m_le
                     call(advance_starts, S0, W0, B0, p_gamma, t0, t1 - t0, rows, cols, lanes)
                 else:
                     call(advance, S0, W0, p_gamma, t0, t1 - t0, rows, cols, lanes)
-                collect(S0, D0, b, end_n, end_m, end_k, begin, e, n0, t0, t1, left, 1, lanes, 16, 2, True)
+                collect(S0, D0, b, end_n, end_m, end_k, begin, stop, n0, t0, t1, left, 1, lanes, 16, 2, True)
                 if keep:
                     spill(S0, L0, b, n0, rows, t0, t1, left, cols, 1, lanes, 16, 2, True)
                 if t1 < times:

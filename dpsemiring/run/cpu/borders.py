@@ -7,6 +7,7 @@ had `known` columns, and column m is its column `m + shift`.
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.calls import WITHIN, apart
@@ -112,6 +113,16 @@ def ends_before(end_n, end_m, item, row, column, begin):
         else:
             high = middle
     return low
+
+
+@apart
+def times_of_ends(end_n, end_m, item, begin, stop, n0, left, skewed):
+    """The first and the last of the times of some ends in a strip."""
+    first, last = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+    for e in range(begin, stop):
+        t = end_n[item, e] - n0 + (end_m[item, e] - left if skewed else 0)
+        first, last = min(first, t), max(last, t)
+    return first, last
 
 
 @njit(**WITHIN)
