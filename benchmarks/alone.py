@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from benchmarks.timing import ROOT, Settings, environment, pin
+from benchmarks.timing import ROOT, TURN, Settings, environment, pin
 
 
 def run(settings: Settings, call: str, *, way: str = "dpsemiring", threads: int = 1, cache: Path | None = None, python=None):
@@ -28,11 +29,19 @@ def run(settings: Settings, call: str, *, way: str = "dpsemiring", threads: int 
 
 def seconds(call, rounds: int, least: float = 0.2) -> float:
     """The median of at least so many calls, and of so many seconds of them, after two that are not counted."""
-    call()
-    call()
-    taken: list[float] = []
-    while len(taken) < rounds or sum(taken) < least:
-        begin = time.perf_counter()
+    return in_turns([call], rounds, least)[0]
+
+
+def in_turns(calls, rounds: int, least: float = 0.2) -> list[float]:
+    """The same of several calls, which take turns: what else the machine does meets all of them, and most follow their like."""
+    for call in calls:
         call()
-        taken.append(time.perf_counter() - begin)
-    return sorted(taken)[len(taken) // 2]
+        call()
+    taken: list[list[float]] = [[] for _ in calls]
+    while min(map(len, taken)) < rounds or min(map(sum, taken)) < least:
+        for call, times in zip(calls, taken):
+            end = time.perf_counter() + TURN
+            while (begin := time.perf_counter()) < end:
+                call()
+                times.append(time.perf_counter() - begin)
+    return [statistics.median_high(times) for times in taken]
