@@ -7,43 +7,70 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dpsemiring.algebra.expr import INT, value_of
-from dpsemiring.lower.cuda_text import Module, cuda_module
 from dpsemiring.lower.ir import Recurrence
-from dpsemiring.lower.kernel import parameter
-from dpsemiring.lower.plan import Plan, Wanted, make_plan
+from dpsemiring.lower.plan import Wanted
 from dpsemiring.lower.schedule import HEIGHT
-from dpsemiring.run import limits
-from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
-from dpsemiring.run.inputs import Problem
-from dpsemiring.run.reference import ReferenceEngine
-from dpsemiring.run.total import Ends, Flows
-from dpsemiring.run.windows import block_columns
+from dpsemiring.run.gpu.engine import GpuEngine
 from dpsemiring.testing.emulation.emulator import Emulated, Order
 
 _build = functools.lru_cache(maxsize=None)(Emulated)
 
 
-class EmulatedEngine:
-    """Runs a recurrence as CUDA text on emulated threads. Slow; for tests.
+class EmulatedDevice:
+    """A device of which the arrays are NumPy's and the threads are emulated. Slow; for tests.
 
     Args:
-        recurrence: that of a solver, as in ``solver.engine = EmulatedEngine(solver.recurrence)``.
-        threads: of a CUDA block, a multiple of 32.
-        height: rows of a strip.
-        grid: number of CUDA blocks; by default one for each item.
         order, seed: which thread goes on where several can; see ``Emulated.launch``.
         sanitize, races, contract: see ``Emulated``.
-        together: one text for all kernels, and one backward kernel that gives everything: quicker to build.
         edit: changes a text before it is built, to plant a fault.
 
     Notes:
         Whatever a kernel is not told to read holds NaN: scratch, borders, and what it must write itself.
     """
 
-    plain = False
-    fuses = looks = False
-    survey = ReferenceEngine.survey
+    zeros, full = staticmethod(np.zeros), staticmethod(np.full)
+
+    def __init__(
+        self,
+        *,
+        order: Order = "ascending",
+        seed: int = 0,
+        sanitize: bool = False,
+        races: bool = False,
+        contract: bool = False,
+        edit: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self._order, self._seed, self._edit = order, seed, edit
+        self._mode = {"sanitize": sanitize, "races": races, "contract": contract, "optimize": contract}
+
+    def empty(self, shape, dtype) -> np.ndarray:
+        dtype = np.dtype(dtype)
+        return np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).max // 3, dtype)
+
+    def constant(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def blocks(self, items: int) -> int:
+        return items
+
+    def built(self, text: str) -> Emulated:
+        """A text as it is run."""
+        return _build(self._edit(text), **self._mode)
+
+    def launch(self, text: str, kernel: str, grid: int, threads: int, types, values) -> None:
+        self.built(text).launch(kernel, grid, threads, *values, order=self._order, seed=self._seed)
+
+
+class EmulatedEngine(GpuEngine):
+    """Runs a recurrence as CUDA text on emulated threads.
+
+    Args:
+        recurrence: that of a solver, as in ``solver.engine = EmulatedEngine(solver.recurrence)``.
+        threads, height, grid, together: see ``GpuEngine``; by default a CUDA block for each item.
+        **of_device: see ``EmulatedDevice``.
+    """
+
+    device: EmulatedDevice
 
     def __init__(
         self,
@@ -52,178 +79,12 @@ class EmulatedEngine:
         threads: int = 32,
         height: int = HEIGHT,
         grid: int | None = None,
-        order: Order = "ascending",
-        seed: int = 0,
-        sanitize: bool = False,
-        races: bool = False,
-        contract: bool = False,
         together: bool = False,
-        edit: Callable[[str], str] = lambda text: text,
+        **of_device,
     ) -> None:
-        self.recurrence = recurrence
-        self._height, self._threads, self._grid = height, threads, grid
-        self._together, self._edit = together, edit
-        self._order, self._seed = order, seed
-        self._mode = {"sanitize": sanitize, "races": races, "contract": contract, "optimize": contract}
-        self._options = {"threads": threads, "height": height, "grid": grid, "order": order, "seed": seed}
-        self._options |= {"sanitize": sanitize, "races": races, "contract": contract, "together": together, "edit": edit}
-        self._plans: dict[str, Plan] = {}
-        self._modules: dict[tuple, Module] = {}
-
-    def another(self, recurrence: Recurrence) -> EmulatedEngine:
-        return EmulatedEngine(recurrence, **self._options)
-
-    def plan(self, real: np.dtype) -> Plan:
-        name = np.dtype(real).name
-        if name not in self._plans:
-            self._plans[name] = make_plan(self.recurrence, name, self._height)
-        return self._plans[name]
-
-    # --- laying out arguments -----------------------------------------------------------------------
-
-    def _lattice_shape(self, problem: Problem) -> tuple[int, int]:
-        x0, x1 = self.recurrence.extra
-        return problem.shape[1] + x0, problem.shape[2] + x1
-
-    def _pitch(self, problem: Problem) -> int:
-        """Columns of the widest strip."""
-        if problem.window is None:
-            return self._lattice_shape(problem)[1]
-        return int(block_columns(problem.window, self.plan(problem.real).schedule.height)[1].max(initial=0))
-
-    def _dtypes(self, real: np.dtype) -> dict[str, np.dtype]:
-        """By the text's name for a kind of number."""
-        return {"F": np.dtype(real), "I": np.dtype(np.int32 if np.dtype(real) == np.float32 else np.int64)}
-
-    def _components(self, real: np.dtype) -> list[np.dtype]:
-        return [self._dtypes(real)["I" if kind == INT else "F"] for kind in self.recurrence.semiring.trace.kinds]
-
-    def _zeros(self, shape, real: np.dtype) -> list[np.ndarray]:
-        """An array of zeros of the semiring for each component."""
-        zero = self.recurrence.semiring.trace.zero
-        return [np.full(shape, value_of(z), t) for z, t in zip(zero, self._components(real))]
-
-    def _inputs(self, problem: Problem, borders: list[np.ndarray]) -> dict[str, object]:
-        plan, (rows, cols) = self.plan(problem.real), self._lattice_shape(problem)
-        given = {"items": problem.batch, "skip": problem.nan, "n_len": problem.n_len, "m_len": problem.m_len}
-        pitch = self._pitch(problem)
-        given |= {"width": cols, "pitch": pitch, "blocks": -(-rows // plan.schedule.height), "room": plan.schedule.room(pitch)}
-        if problem.window is not None:
-            given |= {"rows_each": rows, "row_lo": problem.window[0], "row_hi": problem.window[1]}
-            given |= zip(("left_of", "wide_of"), block_columns(problem.window, plan.schedule.height))
-        for i in plan.cell_sites:
-            array = problem.sites[i]
-            apart = (s // array.itemsize if size > 1 else 0 for s, size in zip(array.strides, array.shape))
-            given[f"a{i}"] = array
-            given |= zip((f"a{i}_b", f"a{i}_n", f"a{i}_m"), apart)
-            given |= zip((f"a{i}_more_n", f"a{i}_more_m"), problem.more[i])
-        numbers = {f"x{i}": problem.sites[i].reshape(-1).astype(np.float64) for i in plan.item_sites}
-        numbers |= {parameter(plan, name): problem.params[name].astype(np.float64) for name in plan.params}
-        for name, array in numbers.items():
-            given |= {f"all_{name}": array, f"own_{name}": int(array.size > 1)}
-        return given | {f"R{c}": border for c, border in enumerate(borders)}
-
-    @staticmethod
-    def _ends(ends: Ends) -> dict[str, object]:
-        given: dict[str, object] = {"ends_each": ends.n.shape[1]}
-        listed = {"end_n": ends.n, "end_m": ends.m, "end_k": ends.state}
-        return given | {name: np.ascontiguousarray(a, np.int64) for name, a in listed.items()}
-
-    def _answered(self, wanted: Wanted) -> Wanted:
-        """What is computed where that is wanted."""
-        if not self._together:
-            return wanted
-        return Wanted(tuple(i for i, site in enumerate(self.recurrence.sites) if site.role != "mask"), True, True)
-
-    def module(self, job: str, real: np.dtype, wanted: Wanted = Wanted()) -> Module:
-        """The text that holds a kernel: "forward", "backward" or "paths"."""
-        plan, wanted = self.plan(real), self._answered(wanted)
-        key = (plan.real, *(() if self._together else (job, wanted)))
-        if key not in self._modules:
-            if self._together:
-                backward = wanted if self.recurrence.semiring.derivative else None
-                self._modules[key] = cuda_module(plan, forward=True, backward=backward, paths=plan.exact)
-            else:
-                backward = wanted if job == "backward" else None
-                self._modules[key] = cuda_module(plan, forward=job == "forward", backward=backward, paths=job == "paths")
-        return self._modules[key]
+        device = EmulatedDevice(**of_device)
+        super().__init__(recurrence, device, threads=threads, height=height, grid=grid, together=together)
 
     def emulated(self, job: str, real: np.dtype, wanted: Wanted = Wanted()) -> Emulated:
-        """The same, built."""
-        return _build(self._edit(self.module(job, real, wanted).text), **self._mode)
-
-    def _launch(self, job: str, problem: Problem, given: dict[str, object], wanted: Wanted = Wanted()) -> None:
-        if not problem.batch:
-            return
-        grid = self._grid or problem.batch
-        sizes: dict[object, object] = {"grid": grid, "room": given["room"], "pitch": given["pitch"]}
-        arguments = self.module(job, problem.real, wanted).kernels[job]
-        for a in arguments:
-            if a.scratch:
-                dtype = self._dtypes(problem.real)[a.type.rstrip("*")]
-                given[a.name] = _poisoned([sizes.get(s, s) for s in a.scratch], dtype)
-        emulated = self.emulated(job, problem.real, wanted)
-        passed = (given[a.name] for a in arguments)
-        emulated.launch(job, grid, self._threads, *passed, order=self._order, seed=self._seed)
-
-    # --- the passes ---------------------------------------------------------------------------------
-
-    def _forward(self, problem: Problem, ends: Ends, lattice: list[np.ndarray] | None):
-        plan, (rows, cols) = self.plan(problem.real), self._lattice_shape(problem)
-        s, states = plan.schedule, len(self.recurrence.states)
-        shape = (problem.batch, -(-rows // s.height), s.halo, states, self._pitch(problem))
-        borders = [_poisoned(shape, t) for t in self._components(problem.real)]
-        values = self._zeros(ends.n.shape, problem.real)
-        given = self._inputs(problem, borders) | self._ends(ends) | {"lattice_each": rows * cols * states}
-        for c, value in enumerate(values):
-            given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
-        self._launch("forward", problem, given)
-        return values, borders
-
-    def largest(self, array, rows, lo, hi) -> float:
-        return limits.largest(array, rows, lo, hi)
-
-    def forward(self, problem: Problem, ends: Ends) -> Run:
-        return Run(problem, ends, *self._forward(problem, ends, None))
-
-    def lattice(self, run: Run) -> list[np.ndarray]:
-        shape = (run.problem.batch, *self._lattice_shape(run.problem), len(self.recurrence.states))
-        out = self._zeros(shape, run.problem.real)
-        self._forward(run.problem, run.ends, out)
-        return out
-
-    def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
-        r, p = self.recurrence, run.problem
-        plan, (rows, cols) = self.plan(p.real), self._lattice_shape(p)
-        asked, wanted, arrays = wanted, self._answered(wanted), {}
-        for i in wanted.sites:
-            site = r.sites[i]
-            # a parameter that is given with length 1 along an axis that it declares is summed afterwards
-            shape = (p.batch, rows if "n" in site.axes else 1, cols if "m" in site.axes else 1)
-            arrays[f"dW{i}"] = np.zeros_like(p.sites[i]) if site.role == "cost" else np.zeros(shape)
-        params = {name: np.zeros(p.batch) for name in plan.params} if wanted.params else {}
-        arrays |= {f"d{parameter(plan, name)}": total for name, total in params.items()}
-        if wanted.occupancy:
-            arrays["dO"] = np.zeros((p.batch, rows, cols), p.real)
-        given = self._inputs(p, run.kept) | self._ends(run.ends)
-        for c, flow in enumerate(flows.values):
-            given[f"dA{c}"] = np.ascontiguousarray(flow, p.real)
-        for name, array in arrays.items():
-            given |= {f"all_{name}": array, f"{name}_b": array[:1].size}
-        self._launch("backward", p, given, wanted)
-        sites = empty_sites(r, p, asked, p.real)
-        for i, total in sites.items():
-            total += arrays[f"dW{i}"].sum(axis=tuple(a for a in (1, 2) if total.shape[a] == 1), keepdims=True)
-        return Backward(sites, params if asked.params else {}, arrays["dO"] if asked.occupancy else None)
-
-    def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
-        p, longest = run.problem, path_bound(self.recurrence, run.problem)
-        visited, counts = np.zeros((p.batch, longest, 4), np.int64), np.zeros(p.batch, np.int64)
-        given = self._inputs(p, run.kept) | {"visited": visited, "visited_b": 4 * longest, "counts": counts}
-        given |= {f"from_{x}": np.ascontiguousarray(a, np.int64) for x, a in zip("nmk", (n, m, k))}
-        self._launch("paths", p, given)
-        return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]
-
-
-def _poisoned(shape, dtype: np.dtype) -> np.ndarray:
-    return np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).max // 3, dtype)
+        """The text that holds a kernel, built."""
+        return self.device.built(self.module(job, real, wanted).text)
