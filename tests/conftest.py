@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from gpus import missing_gpu
 
 from dpsemiring.testing.emulation import missing_compiler, missing_cuda_compiler
 
@@ -25,7 +26,9 @@ def pytest_addoption(parser):
 
 
 def pytest_runtest_setup(item):
-    """Tests without their compiler are skipped; with DPSEMIRING_REQUIRE_CUDA_TESTS=1 they fail."""
+    """Tests without a GPU or their compiler are skipped; without a compiler, with DPSEMIRING_REQUIRE_CUDA_TESTS=1, they fail."""
+    if item.get_closest_marker("gpu") and (reason := missing_gpu()):
+        pytest.skip(reason)
     for marker, missing in NEEDS.items():
         if item.get_closest_marker(marker) and (reason := missing()):
             if os.environ.get("DPSEMIRING_REQUIRE_CUDA_TESTS") == "1":

@@ -42,9 +42,12 @@ def _run(written, roots, leaves, *more):
     function, needed = written(tuple(roots))
     with np.errstate(all="ignore"):
         try:
-            values = function(*[leaves[leaf] for leaf in needed], *more)
+            given = [leaves[leaf] for leaf in needed]
+            values = function(*given, *more)
         except KeyError as error:
             raise KeyError(f"no value was given for the leaf {error.args[0]!r}") from None
+    if not all(isinstance(v, numeric.HOST) for v in given) or not given:
+        return values  # numbers stay what they are: no array of NumPy can stand beside those of a device
     return [np.asarray(v) for v in values]
 
 
@@ -55,14 +58,14 @@ def _over_all(op):
     if op in numeric.SCALAR:
         return numeric.SCALAR[op]
     function = numeric.REDUCE.get(op) or numeric.AXIS[op]
-    return lambda *args: function(*map(np.asarray, args))
+    return lambda *args: function(*map(numeric.as_array, args))
 
 
 def _over_live(op):
     if op in numeric.SCALAR:
         return numeric.SCALAR[op]
     if op in numeric.REDUCE:
-        return lambda x, live: _reduce_live(op, np.asarray(x), live)
+        return lambda x, live: _reduce_live(op, numeric.as_array(x), live)
     if op == "first":
         return lambda mask, live: numeric.first(mask & live)
     raise NotImplementedError(f"{op} over masked terms")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+HOST = np.ndarray, np.generic, float, int
 _LEAST = -1023  # below the exponents of normal numbers
 
 
+def as_array(x):
+    """A number as an array; arrays, whosever they are, as they stand."""
+    return x if hasattr(x, "__array_function__") else np.asarray(x)
+
+
 def _power_of_two(e):
-    return np.ldexp(1.0, np.asarray(e).astype(np.int32, copy=False))
+    return np.ldexp(1.0, (e if hasattr(e, "astype") else np.asarray(e)).astype(np.int32, copy=False))
 
 
 def _exp2_below(e, most):
@@ -46,14 +52,14 @@ SCALAR = {
     "exponent": lambda x: np.frexp(x)[1],
     "ldexp": lambda m, e: np.ldexp(m, np.clip(e, -(2**30), 2**30).astype(np.int32)),
     "fma": lambda a, b, c: a * b + c,
-    "tail": lambda x: np.zeros(np.shape(x)),
+    "tail": lambda x: np.zeros(np.shape(x)) if isinstance(x, HOST) else np.zeros_like(x, dtype=np.float64),
     "exp2_fraction": np.exp2,
     "exp2_below": _exp2_below,
     "power_of_two": _power_of_two,
     "binade": lambda x: np.where(np.not_equal(x, 0.0), np.frexp(x)[1] - 1, _LEAST),
     "nearest": lambda x: np.rint(x).astype(np.int64),
-    "real": lambda e: np.asarray(e, np.float64),
-    "integer": lambda x: np.asarray(x).astype(np.int64),
+    "real": lambda e: as_array(e).astype(np.float64, copy=False),
+    "integer": lambda x: as_array(x).astype(np.int64),
     "spread": lambda x, terms: np.broadcast_to(x, np.broadcast_shapes(np.shape(x), np.shape(terms))),
     "stop": lambda x: x,
     "envelope": lambda x: x,
@@ -68,7 +74,7 @@ def threshold(x):
     greatest of (sum of the j largest - 1) / j, since each is a lower bound and the support attains it.
     """
     falling = -np.sort(-x, axis=0)
-    rank = np.arange(1, len(x) + 1).reshape((-1,) + (1,) * (x.ndim - 1))
+    rank = np.cumsum(np.ones_like(falling), axis=0)
     return np.max((np.cumsum(falling, axis=0) - 1.0) / rank, axis=0)
 
 
@@ -99,9 +105,9 @@ AXIS = {
 }
 
 REDUCE = {
-    "reduce_sum": lambda x: np.add.reduce(x, axis=0),
-    "reduce_min": lambda x: np.minimum.reduce(x, axis=0),
-    "reduce_max": lambda x: np.maximum.reduce(x, axis=0),
+    "reduce_sum": lambda x: np.add.reduce(x, axis=0) if isinstance(x, np.ndarray) else x.sum(axis=0),
+    "reduce_min": lambda x: np.minimum.reduce(x, axis=0) if isinstance(x, np.ndarray) else x.min(axis=0),
+    "reduce_max": lambda x: np.maximum.reduce(x, axis=0) if isinstance(x, np.ndarray) else x.max(axis=0),
     "threshold": threshold,
 }
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from dpsemiring.api.derivatives import Derivatives
 from dpsemiring.run.directions import with_tangents
+from dpsemiring.run.inputs import whole
 
 if TYPE_CHECKING:
     from dpsemiring.api.solver import Solver
-    from dpsemiring.run.engine import Run
-from dpsemiring.run.inputs import whole
+    from dpsemiring.run.engine import Engine, Run
 
 
 class Along:
@@ -25,15 +25,15 @@ class Along:
         The derivative of the total in the direction: the gradient times it, without the gradient.
     """
 
-    def __init__(self, solver: Solver, run: Run, cost, params):
-        engine = solver.dual()
+    def __init__(self, solver: Solver, engine: Engine, run: Run, cost, params):
+        engine = solver.dual(engine)
         problem = with_tangents(solver.recurrence, solver.params, whole(run.problem), cost, params, engine)
         self._solver = solver
         self._derivatives = Derivatives(solver, engine, engine.forward(problem, run.ends))
-        tangent = next(iter(self._derivatives.outputs().values()))
+        tangent = next(iter(self._derivatives.total.values())).astype(problem.kind)
         # without a path the total stands still, also where it is decoded to no number
-        nowhere = self._derivatives.shaped(~self._derivatives.totaller.some & ~problem.nan) & ~np.isfinite(tangent)
-        self.total = np.where(nowhere, problem.kind.type(0), tangent)[()]
+        nowhere = ~self._derivatives.somewhere & ~problem.nan & ~np.isfinite(tangent)
+        self.total = self._derivatives.shaped(np.where(nowhere, problem.kind.type(0), tangent))
 
     @cached_property
     def marginals(self):

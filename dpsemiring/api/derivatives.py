@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpsemiring.lower.plan import Wanted
-from dpsemiring.run.arrays import some
 from dpsemiring.run.engine import Backward, Engine, Run
 from dpsemiring.run.inputs import in_float64
 from dpsemiring.run.sources import uses
@@ -29,23 +28,33 @@ class Derivatives:
         self.totaller = Totaller(engine.recurrence, run.problem, run.ends, run.values, engine.plain)
         self.total = self.totaller.total()
 
+    @property
+    def somewhere(self):
+        """(B,): whether there is a path."""
+        return self.totaller.there(self.totaller.some)
+
     def outputs(self) -> dict[str, np.ndarray]:
         """Every output by name, () or (B,)."""
         return {n: self.shaped(v.astype(self.problem.kind)) for n, v in self.total.items()}
 
     def shaped(self, array):
-        """Without the batch axis where the call had none."""
+        """As the caller is given it: where his arrays live, and without the batch axis where the call had none."""
+        array = self.problem.handed(array)
         return array if self.problem.batched else array[0]
 
     def by_cost(self):
         """By the cost, shaped like it; a dict of planes where the cost was one."""
+        planes = {name: self.shaped(array) for name, array in self.by_plane().items()}
+        return planes if self.problem.as_dict else next(iter(planes.values()))
+
+    def by_plane(self) -> dict[str, Any]:
+        """By each plane, (B, N + i, M + j)."""
         recurrence, problem = self.solver.recurrence, self.problem
         planes = {recurrence.sites[i].name: flow for i, flow in self._of_costs.sites.items()}
         for name, array in problem.planes.items():  # a plane that only absent steps read
             if name not in planes:
-                planes[name] = np.zeros(array.shape, problem.kind)
-        planes = {name: self.shaped(planes[name].astype(problem.kind, copy=False)) for name in problem.planes}
-        return planes if problem.as_dict else next(iter(planes.values()))
+                planes[name] = problem.place.zeros(array.shape, problem.kind)
+        return {name: planes[name].astype(problem.kind, copy=False) for name in problem.planes}
 
     def by_cell(self):
         """By a penalty for entering the cell."""
@@ -54,7 +63,7 @@ class Derivatives:
     def by_param(self, name: str):
         """By the named Param, in the shape of its value; refuses one that has no derivative."""
         param, given = self.solver.params[name], self.problem.given[name]
-        total = np.zeros((self.problem.batch, *given.shape["b" in param.axes :]))
+        total = self.problem.place.zeros((self.problem.batch, *given.shape["b" in param.axes :]))
         found = False
         for i, flow in self._of_the_rest.sites.items():
             site = self.solver.recurrence.sites[i]
@@ -75,7 +84,7 @@ class Derivatives:
             total = total.sum(axis=0)
         elif given.shape[0] == 1 < self.problem.batch:
             total = total.sum(axis=0, keepdims=True)
-        return total.astype(self.problem.kind).reshape(self.problem.shapes[name])[()]
+        return self.problem.handed(total.astype(self.problem.kind).reshape(self.problem.shapes[name]))[()]
 
     def by_source(self, name: str) -> np.ndarray | None:
         """By a named array of the cost's sources, in its own shape; None unless the cost of each of these is made as needed."""
@@ -117,7 +126,7 @@ class Derivatives:
         """
         if self.engine.recurrence.semiring not in self.solver.semiring.forms:
             return self
-        plain = self.solver.plain()
+        plain = self.solver.plain(self.engine)
         return Derivatives(self.solver, plain, plain.forward(in_float64(self.problem), self.run.ends))
 
     def _sites(self, role):
@@ -128,16 +137,11 @@ class Derivatives:
         return self.totaller.flows()
 
     def _backward(self, wanted: Wanted) -> Backward:
-        """From the cells and from the ends; NaN for the items that hold one."""
+        """From the cells and from the ends."""
         backward = self.engine.backward(self.run, self._end_flows, wanted)
-        for i, (flow, n, m) in self._end_flows.sites.items():
+        for i, (flow, n, m, inside) in self._end_flows.sites.items():
             if i in backward.sites:
-                items = np.arange(self.problem.batch)[:, None]
-                array, inside = backward.sites[i], flow != 0
-                n, m = (np.where(inside & (array.shape[axis] > 1), x, 0) for axis, x in ((1, n), (2, m)))
-                np.add.at(array, (items, n, m), np.where(inside, flow, 0.0))
-        if some(self.problem.nan):
-            found = [*backward.sites.values(), *backward.params.values()]
-            for array in found + ([] if backward.occupancy is None else [backward.occupancy]):
-                array[self.problem.nan] = np.nan
+                array, items = backward.sites[i], np.arange(self.problem.batch)[:, None]
+                n, m = (x if array.shape[axis] > 1 else np.zeros_like(x) for axis, x in ((1, n), (2, m)))
+                self.problem.place.add_at(array, (items, n, m), flow, inside)
         return backward

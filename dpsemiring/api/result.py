@@ -102,8 +102,7 @@ class Result:
         if name in known:
             if (found := self._derivatives.by_source(name)) is not None:
                 return found
-            flows = self.marginals if self._problem.as_dict else dict.fromkeys(bound, self.marginals)
-            return gradient(bound, name, flows).astype(self._problem.kind)
+            return self._problem.handed(gradient(bound, name, self._derivatives.by_plane()).astype(self._problem.kind))
         if any(name in s.labels() for s in bound.values()):
             raise ValueError(f"grad: {name!r} are labels, which have no derivative")
         if name in self._problem.planes:
@@ -154,7 +153,7 @@ class Result:
         True
         """
         self._need_derivative("along")
-        return Along(self._solver, self._run, cost, params)
+        return Along(self._solver, self._engine, self._run, cost, params)
 
     def _need_derivative(self, what):
         if not self._solver.semiring.derivative:
@@ -175,7 +174,7 @@ class Result:
             )
         ends, chosen = self._run.ends, self._derivatives.totaller.chosen()
         items = np.arange(self._problem.batch)
-        some = (chosen >= 0) & ~self._problem.nan
+        some = (chosen >= 0) & ~self._problem.place.host(self._problem.nan)
         at = np.where(some, chosen, 0)
         places = (np.where(some, x[items, at], -1) for x in (ends.n, ends.m, ends.state)) if len(items) else [items] * 3
         paths = self._engine.paths(self._run, *places)
@@ -190,7 +189,7 @@ class Result:
 
         Ties go to the first candidate: starts, then steps, as declared; among ends to the first, row by row.
         """
-        return self._listed([p[:, :2] for p in self._paths])
+        return self._listed([self._numbers(p[:, :2]) for p in self._paths])
 
     @property
     def path_states(self):
@@ -200,7 +199,7 @@ class Result:
     @property
     def path_steps(self):
         """Which step, counted as declared, led into each cell of the path; -1 for the start."""
-        return self._listed([p[:, 3] for p in self._paths])
+        return self._listed([self._numbers(p[:, 3]) for p in self._paths])
 
     @property
     def paths(self):
@@ -216,7 +215,7 @@ class Result:
 
     @cached_property
     def _ranked(self):
-        return [walker.ranked() if walker else [] for walker in walkers(self._solver.plain(), self._run)]
+        return [walker.ranked() if walker else [] for walker in walkers(self._solver.plain(self._engine), self._run)]
 
     def sample(self, n: int = 1, seed: int | None = None):
         """n paths drawn from the posterior: a list of `Path`, or one for each item; empty where there is no path.
@@ -247,13 +246,19 @@ class Result:
         if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
             raise ValueError(f"sample: n is a whole number >= 0, found {n!r}")
         out = []
-        for walker, own in zip(walkers(self._solver.plain(), self._run), np.random.SeedSequence(seed).spawn(self._problem.batch)):
+        for walker, own in zip(
+            walkers(self._solver.plain(self._engine), self._run), np.random.SeedSequence(seed).spawn(self._problem.batch)
+        ):
             drawn = walker.sample(n, np.random.default_rng(own)) if walker else []
             out.append([self._named(*found) for found in drawn])
         return self._listed(out)
 
     def _named(self, walk, total) -> Path:
-        return Path(walk[:, :2], self._state_names[walk[:, 2]], walk[:, 3], total)
+        return Path(self._numbers(walk[:, :2]), self._state_names[walk[:, 2]], self._numbers(walk[:, 3]), total)
+
+    def _numbers(self, array):
+        """A host array as the caller is given it."""
+        return self._problem.home.array(array)
 
     @cached_property
     def _state_names(self):
@@ -269,7 +274,7 @@ class Result:
         wide = [v.astype(np.int64 if k == INT else np.float64) for v, k in zip(values, trace.kinds)]
         decoded = np.broadcast_to(evaluate([first], dict(zip(trace.x, wide)) | params)[0], wide[0].shape)
         decoded = decoded.astype(self._problem.kind)
-        decoded[self._problem.nan] = np.nan
+        np.copyto(decoded, np.nan, where=self._problem.nan.reshape(-1, 1, 1, 1))
         return self._shaped(decoded if self._solver.topology.states else decoded[..., 0])
 
     # --- shapes -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from typing import Any
 
 from dpsemiring.algebra.semiring import Semiring, in_its_place
 from dpsemiring.api import fronts
@@ -12,27 +13,29 @@ from dpsemiring.declare.param import Differs, Entry, Param, number, over_batch
 from dpsemiring.declare.topology import Topology
 from dpsemiring.lower import forms
 from dpsemiring.lower.build import build, per_item
-from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import make_plan
 from dpsemiring.lower.tangent import dual
 from dpsemiring.run import windows
+from dpsemiring.run.arrays import HOST, Place
 from dpsemiring.run.cpu import choice
-from dpsemiring.run.dispatch import ENGINES, make_engine
+from dpsemiring.run.dispatch import ENGINES, make_engine, on_device
 from dpsemiring.run.engine import Engine
 from dpsemiring.run.inputs import bind, in_float64, settle
 from dpsemiring.run.limits import fits
 from dpsemiring.run.total import list_ends
 
 
-def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu", memory: int | None = None) -> Solver:
+def compile(topology: Topology, semiring: Semiring, *, engine: str = "auto", memory: int | None = None) -> Solver:
     """A solver for a topology over a semiring.
 
     Parameters
     ----------
     topology : Topology
     semiring : Semiring
-    engine : {"cpu", "reference"}
-        ``"reference"`` interprets the recurrence cell by cell in float64: slow, for checking.
+    engine : {"auto", "cpu", "gpu", "reference"}
+        ``"auto"`` computes where the arrays of a call live: NumPy's on the CPU, CuPy's on their GPU. ``"cpu"`` takes NumPy's
+        alone; ``"gpu"`` brings these to the current GPU and the results back. ``"reference"`` interprets the recurrence cell
+        by cell in float64: slow, for checking.
     memory : int, optional
         Bytes that a call may keep between its passes beside costs and gradients. Less takes longer: what is not kept is
         computed once more, never oftener. By default an eighth of the arrays that hold costs (for each row that the longest
@@ -43,6 +46,8 @@ def compile(topology: Topology, semiring: Semiring, *, engine: str = "cpu", memo
     ------
     ValueError
         If one name stands for two different Params, or a semiring parameter varies within an item.
+    ImportError, RuntimeError
+        For ``engine="gpu"`` without CuPy, or without a device.
 
     Examples
     --------
@@ -74,7 +79,8 @@ class Solver:
         self.recurrence = build(topology, semiring)
         form = semiring if engine == "reference" else forms.compiled_form(semiring)
         self.engine = make_engine(engine, forms.over(self.recurrence, form), memory)
-        self._others: dict[str, tuple[Engine, Engine]] = {}
+        self._asked = engine
+        self._others: dict[tuple[Any, Engine], Engine] = {}
         fronts.prepare()
 
     def per_item(self) -> Solver:
@@ -91,19 +97,25 @@ class Solver:
         cost,
         lengths: tuple | None = None,
         params: Mapping[str, object] | None = None,
+        *,
+        check: bool = False,
     ) -> Result:
         """Align.
 
         Parameters
         ----------
         cost : (N, M) or (B, N, M) array, or a source of `dp.costs`, or a dict with one for each plane
-            NumPy in, NumPy out; torch tensors in, a `TensorResult` out, which torch differentiates.
+            NumPy or CuPy in, the same out; torch tensors in, a `TensorResult` out, which torch differentiates.
             Integers count as float64, half precision as float32. An entry of +inf (scores: -inf) forbids its cell.
             Time first, channels last.
         lengths : pair of int or of (B,) int arrays, optional
             The true lengths n, m of each item along both axes of the cost; what lies beyond is never read.
         params : dict, optional
             A value for each Param: an array over its axes (each of full length or 1), then its shape.
+        check : bool
+            On a GPU numbers are not looked at on the way, since that would wait for it: an item that holds what is refused
+            (an infinity of the wrong sign, a label out of range, a temperature that is not positive) is NaN. With ``check``
+            it is refused, as numbers of NumPy always are.
 
         Returns
         -------
@@ -120,35 +132,57 @@ class Solver:
             For data that is not real numbers.
         """
         if (front := fronts.of(cost, params)) is not None:
-            return front(self, cost, lengths, params)
-        engine = self.engine
-        problem = bind(self.recurrence, self.params, cost, lengths, params, engine.survey, engine.fuses, engine.looks)
+            return front(self, cost, lengths, params, check)
+        if self.engine.place is HOST:
+            return self.run(self.engine, HOST, cost, lengths, params, True)
+        cost, params = fronts.carried(cost, params, self.engine.place)
+        return self.run(self.engine, HOST, cost, lengths, params, True)
+
+    def run(self, engine: Engine, home: Place, cost, lengths, params, checked: bool) -> Result:
+        """Align arrays that live where the engine takes them; results go home."""
+        survey, place = engine.survey, engine.place
+        problem = bind(
+            self.recurrence, self.params, cost, lengths, params, survey, engine.fuses, engine.looks, place, home, checked
+        )
         run = None
         if problem.unseen:  # numbers are looked at while they are used
             run = engine.forward(problem, list_ends(self.recurrence, problem))
             settle(problem, engine.survey)
         if not fits(engine, problem):
-            engine, problem, run = self.plain(), in_float64(problem), None
+            engine, problem, run = self.plain(engine), in_float64(problem), None
         if run is None:
             run = engine.forward(problem, list_ends(self.recurrence, problem))
         windows.check_reach(engine.recurrence, problem, run.values)
         return Result(self, engine, run)
 
-    def plain(self) -> Engine:
+    def plain(self, engine: Engine | None = None) -> Engine:
         """An engine of the same kind for the semiring as it is declared; made once."""
-        if self.engine.recurrence.semiring is self.semiring:
-            return self.engine
-        return self._another("plain", lambda: self.recurrence)
+        engine = engine or self.engine
+        if engine.recurrence.semiring is self.semiring:
+            return engine
+        return self._another("plain", engine, lambda: engine.another(self.recurrence))
 
-    def dual(self) -> Engine:
+    def dual(self, engine: Engine | None = None) -> Engine:
         """An engine of the same kind for the recurrence on dual numbers; made once."""
-        return self._another("dual", lambda: dual(self.recurrence))
+        engine = engine or self.engine
+        return self._another("dual", engine, lambda: engine.another(dual(self.recurrence)))
 
-    def _another(self, name: str, recurrence: Callable[[], Recurrence]) -> Engine:
-        known = self._others.get(name)
-        if known is None or known[0] is not self.engine:
-            known = self._others[name] = self.engine, self.engine.another(recurrence())
-        return known[1]
+    def on(self, device: Place) -> Engine:
+        """The engine for arrays of a device; made once."""
+        if self.engine.place is device:
+            return self.engine
+        if self._asked in ("cpu", "reference"):
+            raise TypeError(
+                f"compile: engine={self._asked!r} takes NumPy arrays, found {device.name} arrays; leave engine= out, or pass "
+                "cupy.asnumpy(array)"
+            )
+        return self._another(device, self.engine, lambda: on_device(self.engine.recurrence, device))
+
+    def _another(self, what, engine: Engine, make: Callable[[], Engine]) -> Engine:
+        known = self._others.get((what, engine))
+        if known is None:
+            known = self._others[what, engine] = make()
+        return known
 
     def __deepcopy__(self, memo) -> Solver:
         """Itself: nothing in it ever changes. What holds one (a torch module) can so be copied."""
@@ -156,6 +190,8 @@ class Solver:
 
     def __str__(self):
         recurrence = self.engine.recurrence
+        if self.engine.place is not HOST:
+            return f"{self.engine}"
         kind, height = choice.options(recurrence)[-1]
         plan = str(make_plan(recurrence, "float32", height, kind=kind)).replace("float32", "the cost's kind")
         window = "" if self.topology.window is None else f"\n  window    {self.topology.window}"

@@ -11,7 +11,7 @@ from dpsemiring.algebra.tangent import tangent_params
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.tangent import moving_sites
-from dpsemiring.run.arrays import plain_array, real_array
+from dpsemiring.run.arrays import contiguous, every, plain_array, real_array
 from dpsemiring.run.engine import Engine
 from dpsemiring.run.inputs import Problem, read_columns, spread
 
@@ -31,12 +31,12 @@ def with_tangents(
     """
     planes = _planes(problem, cost)
     given = {name: _param(recurrence, declared, problem, name, value) for name, value in (params or {}).items()}
-    nan = problem.nan.copy()
+    problem = replace(problem, nan=problem.nan.copy(), sizes=dict(problem.sizes))
     for name, plane in planes.items():
-        _survey(recurrence, problem, name, plane, engine, nan)
+        _survey(recurrence, problem, name, plane, engine)
     for name, array in given.items():
-        nan |= _lost(recurrence, declared[name], problem, name, array)
-    still = np.zeros((1, 1, 1), problem.real)
+        _survey_param(recurrence, declared[name], problem, name, array)
+    still = problem.place.zeros((1, 1, 1), problem.real)
 
     def tangent(site):
         if site.role == "cost":
@@ -44,31 +44,30 @@ def with_tangents(
         if site.name not in given:
             return still
         with np.errstate(over="ignore"):  # beyond the lengths
-            return np.ascontiguousarray(spread(site.axes, given[site.name][(..., *site.entry)]), problem.real)
+            return contiguous(spread(site.axes, given[site.name][(..., *site.entry)]), problem.real)
 
     own = {}
     for name, dot in tangent_params(recurrence.semiring).items():
         value = given.get(recurrence.semiring.params[name].name)
-        own[dot] = np.zeros(1) if value is None else np.asarray(value, np.float64).reshape(-1)
+        own[dot] = problem.place.zeros(1) if value is None else value.astype(np.float64, copy=False).reshape(-1)
     moving = moving_sites(recurrence)
     return replace(
         problem,
         sites=[*problem.sites, *(tangent(recurrence.sites[i]) for i in moving)],
         more=[*problem.more, *(problem.more[i] for i in moving)],
         params={**problem.params, **own},
-        nan=nan,
     )
 
 
-def _survey(recurrence, problem, name, plane, engine, nan):
+def _survey(recurrence, problem, name, plane, engine):
     """NaN makes an item NaN; an infinity is refused."""
     more = tuple(a - b for a, b in zip(plane.shape[1:], problem.shape[1:]))
     rows, (lo, hi) = problem.n_len + more[0], read_columns(recurrence, problem, name, more)
     for infinity in (np.inf, -np.inf):
-        bad = np.zeros(problem.batch, bool)
-        engine.survey(plane, rows, lo, hi, infinity, nan, bad)
-        for b in np.flatnonzero(bad):
-            raise ValueError(f"along: the direction of plane {name!r} holds {infinity:+} in item {b}; a direction is finite")
+        bad = problem.place.zeros(problem.batch, bool)
+        engine.survey(plane, rows, lo, hi, infinity, problem.nan, bad)
+        text = f"along: the direction of plane {name!r} holds {infinity:+} in item"
+        problem.refuse(bad, lambda b: ValueError(f"{text} {b}; a direction is finite"))
 
 
 def _planes(problem, cost) -> dict[str, np.ndarray]:
@@ -86,12 +85,12 @@ def _planes(problem, cost) -> dict[str, np.ndarray]:
     for name, value in cost.items():
         if name not in problem.planes:
             raise ValueError(f"along: unknown plane {name!r}; the topology reads {', '.join(map(repr, names))}")
-        array = real_array(f"along: the direction of plane {name!r}", value)
+        array = real_array(f"along: the direction of plane {name!r}", value, problem.place)
         wanted = problem.planes[name].shape[0 if problem.batched else 1 :]
         if array.shape != wanted:
             raise ValueError(f"along: the direction of plane {name!r} has the shape {array.shape}; that of the cost is {wanted}")
         with np.errstate(over="ignore"):
-            out[name] = np.ascontiguousarray(array.reshape(problem.planes[name].shape), problem.real)
+            out[name] = contiguous(array.reshape(problem.planes[name].shape), problem.real)
     return out
 
 
@@ -101,7 +100,7 @@ def _param(recurrence, declared, problem, name, value) -> np.ndarray:
         raise ValueError(f"along: no parameter is named {name!r}; there are {', '.join(declared) or 'none'}")
     if name not in recurrence.differentiable:
         raise ValueError(f"along: {name!r} is a mask, a label or a window's, which has no derivative")
-    array = plain_array(f"along: the direction of {name!r}", value)
+    array = plain_array(f"along: the direction of {name!r}", value, problem.place)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"along: the direction of {name!r} has the dtype {array.dtype}; real numbers are expected")
     if array.shape != problem.shapes[name]:
@@ -111,18 +110,20 @@ def _param(recurrence, declared, problem, name, value) -> np.ndarray:
     return array.reshape(problem.given[name].shape)
 
 
-def _lost(recurrence, param, problem, name, array) -> np.ndarray:
-    """(B,): the items in which the direction of a Param holds a NaN; an infinity is refused."""
+def _survey_param(recurrence, param, problem, name, array) -> None:
+    """The same for the direction of a Param."""
     with np.errstate(over="ignore"):
         finite = np.isfinite(array.astype(problem.real))
-    if finite.all():
-        return np.zeros(problem.batch, bool)
-    wide = spread(
-        param.axes, np.where(finite, 0, np.where(np.isnan(array), 2, 1)).max(axis=tuple(range(len(param.axes), array.ndim)))
-    )
+    if every(finite):
+        return
+    worst = np.where(finite, 0, np.where(np.isnan(array), 2, 1))
+    if param.shape:
+        worst = worst.max(axis=tuple(range(len(param.axes), array.ndim)))
+    wide = spread(param.axes, worst)
     sizes = (problem.n_len + recurrence.extra[0], problem.m_len + recurrence.extra[1])
-    n, m = (np.arange(size) < length[:, None] for size, length in zip(wide.shape[1:], sizes))
+    constant = problem.place.constant
+    n, m = (constant(np.arange(size) < length[:, None]) for size, length in zip(wide.shape[1:], sizes))
     read = np.where(n[:, :, None] & m[:, None], wide, 0)
-    if (read == 1).any():
-        raise ValueError(f"along: the direction of {name!r} holds an infinity of {problem.real}; a direction is finite")
-    return (read == 2).any(axis=(1, 2))
+    text = f"along: the direction of {name!r} holds an infinity of {problem.real}; a direction is finite"
+    problem.refuse((read == 1).any(axis=(1, 2)), lambda b: ValueError(text))
+    problem.nan |= (read == 2).any(axis=(1, 2))

@@ -1,7 +1,6 @@
 """Which engine runs a recurrence.
 
-Arrays of other libraries choose theirs by their own type, in `run.inputs`; an engine is imported when it is
-first asked for, so that `import dpsemiring` needs NumPy alone.
+An engine is imported when it is first asked for, so that `import dpsemiring` needs NumPy alone.
 """
 
 from __future__ import annotations
@@ -9,15 +8,29 @@ from __future__ import annotations
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.run.engine import Engine
 
-ENGINES = ("cpu", "reference")
+ENGINES = ("auto", "cpu", "gpu", "reference")
 
 
 def make_engine(name: str, recurrence: Recurrence, memory: int | None = None) -> Engine:
-    """The engine of that name; `memory` is what a compiled one may keep between passes, in bytes."""
+    """The engine of that name; `memory` is what one on the CPU may keep between passes, in bytes.
+
+    "auto" is that for NumPy's arrays: those of a device have theirs, see `on_device`.
+    """
     if name == "reference":
         from dpsemiring.run.reference import ReferenceEngine
 
         return ReferenceEngine(recurrence)
+    if name == "gpu":
+        from dpsemiring.run.gpu.cupy_device import device
+
+        return on_device(recurrence, device())
     from dpsemiring.run.cpu.engine import CpuEngine
 
     return CpuEngine(recurrence, memory)
+
+
+def on_device(recurrence: Recurrence, device) -> Engine:
+    """The engine for arrays that live on a device."""
+    from dpsemiring.run.gpu.engine import GpuEngine
+
+    return GpuEngine(recurrence, device)

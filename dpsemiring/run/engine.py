@@ -10,6 +10,7 @@ import numpy as np
 
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import Wanted
+from dpsemiring.run.arrays import Place, some
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
@@ -39,6 +40,7 @@ class Engine(Protocol):
     """Runs one recurrence."""
 
     recurrence: Recurrence
+    place: Place  # where the arrays live that it takes and gives
     plain: bool  # whether totals are to be summed item by item, as an oracle does
     fuses: bool  # whether it can make the cost of a source as it needs it
     looks: bool  # whether its forward pass finds the largest sizes that are asked for in `Problem.unseen`
@@ -46,11 +48,12 @@ class Engine(Protocol):
     def another(self, recurrence: Recurrence) -> Engine:
         """An engine of the same kind for another recurrence."""
 
-    def survey(self, array, rows, lo, hi, refused, nan, bad) -> None:
-        """Mark items that hold a NaN, or the refused infinity, in the first rows[b] rows, columns lo[b, n] to hi[b, n]."""
+    def survey(self, array, rows, lo, hi, refused, nan, bad) -> Any:
+        """Mark items that hold a NaN, or the refused infinity, in the first rows[b] rows, columns lo[b, n] to hi[b, n]. Gives
+        the greatest finite absolute value there, by item, if that is found on the way."""
 
-    def largest(self, array, rows, lo, hi) -> float:
-        """The greatest finite absolute value in the same places."""
+    def largest(self, array, rows, lo, hi) -> Any:
+        """The greatest finite absolute value in the same places: a number, or one for each item."""
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         """Values at the ends."""
@@ -59,7 +62,7 @@ class Engine(Protocol):
         """Every accumulated value: component -> (B, N + x0, M + x1, K), the zero outside an item's lengths."""
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
-        """What flows from the total to sites, parameters and cells."""
+        """What flows from the total to sites, parameters and cells; NaN for the items that hold one."""
 
     def paths(self, run: Run, n: np.ndarray, m: np.ndarray, k: np.ndarray) -> list[np.ndarray]:
         """The path that ends in each given cell and state: (L, 4) of row, column, state, step (-1: a start).
@@ -86,6 +89,15 @@ def empty_sites(
         else:
             out[i] = make(shape, np.float64)
     return out
+
+
+def spoil(backward: Backward, problem: Problem) -> Backward:
+    """NaN in the items that hold one."""
+    if some(problem.nan):
+        found = [*backward.sites.values(), *backward.params.values()]
+        for array in found + ([] if backward.occupancy is None else [backward.occupancy]):
+            array[problem.nan] = np.nan
+    return backward
 
 
 def path_bound(recurrence: Recurrence, problem: Problem) -> int:

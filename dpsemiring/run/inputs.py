@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,7 +14,7 @@ from dpsemiring.algebra.semiring import Semiring
 from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence, Site
-from dpsemiring.run.arrays import every, real_array
+from dpsemiring.run.arrays import HOST, Place, contiguous, every, plain_array, real_array, some
 from dpsemiring.run.fused import Fused, fuse
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
 from dpsemiring.run.sources import BoundSource
@@ -24,7 +25,11 @@ WORTH_FUSING = 1 << 14  # cells of a batch: smaller costs are made as a whole, w
 
 @dataclass(eq=False)
 class Problem:
-    """A call's numbers. Sites are (B or 1, n or 1, m or 1) arrays; `more` is how much a site's extent exceeds N, M."""
+    """A call's numbers. Sites are (B or 1, n or 1, m or 1) arrays; `more` is how much a site's extent exceeds N, M.
+
+    Lengths and windows are the host's; all other arrays live in `place`, and results go to `home`. With `checked` numbers
+    may be looked at, even if that waits for a device.
+    """
 
     batched: bool
     real: np.dtype
@@ -45,6 +50,32 @@ class Problem:
     window: Rows | None = None
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     asked: np.dtype | None = None  # the kind of the cost, where it is run in another
+    place: Place = HOST
+    home: Place = HOST
+    checked: bool = True
+    sizes: dict[str, Any] = field(default_factory=dict)  # planes whose largest sizes, by item, the survey has found
+
+    def handed(self, array):
+        """An array as the caller is given it."""
+        return array if self.home is self.place else self.place.host(array)
+
+    def refuse(self, bad, error: Callable[[int], Exception]) -> None:
+        """Raise for the first item that is bad, (B,) or (1,); where numbers are not looked at, bad items are NaN."""
+        if not some(bad):
+            return
+        if self.checked:
+            for b in np.flatnonzero(self.place.host(bad)):
+                raise error(int(b))
+        else:
+            self.nan |= bad
+
+    def refuse_in(self, b: int, wrong, error: Callable[..., Exception]) -> None:
+        """The same for the numbers of one item, `error(*index)` being that of a wrong one."""
+        if self.checked:
+            for index in np.argwhere(self.place.host(wrong)):
+                raise error(*index)
+        else:
+            self.nan[b] |= wrong.any()
 
     @property
     def kind(self) -> np.dtype:
@@ -70,20 +101,23 @@ def bind(
     survey,
     fuses: bool = False,
     looks: bool = False,
+    place: Place = HOST,
+    home: Place = HOST,
+    checked: bool = True,
 ) -> Problem:
     """Check a call's arrays and lay them out.
 
     `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own. With
     `fuses` an engine can do without the whole cost of a source; one that `looks` finds the largest size of planes while it
-    runs, and `settle` surveys those alone that hold an infinity or a NaN.
+    runs, and `settle` surveys those alone that hold an infinity or a NaN. The arrays live in `place`.
     """
     cost, as_dict = planes_by_name(recurrence, cost)
-    bound = {name: BoundSource(name, c) for name, c in cost.items() if isinstance(c, Source)}
-    found = {name: bound[name] if name in bound else _array(f"plane {name!r}", c) for name, c in cost.items()}
+    bound = {name: BoundSource(name, c, place) for name, c in cost.items() if isinstance(c, Source)}
+    found = {name: bound[name] if name in bound else _array(f"plane {name!r}", c, place) for name, c in cost.items()}
     batched, shapes = plane_shapes({name: a.shape for name, a in found.items()}, recurrence)
     shape = shapes[main_plane(recurrence)]
     excess = {name: tuple(a - b for a, b in zip(s[1:], shape[1:])) for name, s in shapes.items()}
-    n_len, m_len = _lengths(lengths, shape, batched, recurrence.extra)
+    n_len, m_len = _lengths(lengths, shape, batched, recurrence.extra, place)
     for name, source in bound.items():
         for clash in source.names & set(declared):
             raise ValueError(
@@ -92,13 +126,11 @@ def bind(
             )
     real = np.result_type(*(found[name].real if name in bound else found[name].dtype for name in found))
     arrays = {
-        name: np.broadcast_to(real.type(0), shapes[name])
-        if name in bound
-        else np.ascontiguousarray(a.reshape(shapes[name]), dtype=real)
+        name: np.broadcast_to(real.type(0), shapes[name]) if name in bound else contiguous(a.reshape(shapes[name]), real)
         for name, a in found.items()
     }
     params = params_by_name(declared, params, shape, recurrence.extra)
-    given = {name: _value(declared[name], value, shape, batched, recurrence.extra) for name, value in params.items()}
+    given = {name: _value(declared[name], value, shape, batched, recurrence.extra, place) for name, value in params.items()}
     problem = Problem(
         batched=batched,
         real=real,
@@ -107,17 +139,22 @@ def bind(
         m_len=m_len,
         sites=[],
         more=[],
-        params=_semiring_params(recurrence.semiring, given, real),
+        params={},
         planes=arrays,
         given=given,
         shapes={name: np.shape(value) for name, value in params.items()},
         sources=bound,
         as_dict=as_dict,
-        nan=np.zeros(shape[0], bool),
+        nan=place.zeros(shape[0], bool),
+        place=place,
+        home=home,
+        checked=checked,
     )
+    problem.params = _semiring_params(recurrence.semiring, problem)
     if recurrence.window is not None:
         lattice = [length + more for length, more in zip((n_len, m_len), recurrence.extra)]
-        problem.window = row_ranges(recurrence.window, *lattice, shape[1] + recurrence.extra[0], given)
+        numbers = {param.name: place.host(given[param.name]) for param in recurrence.window.params()}
+        problem.window = row_ranges(recurrence.window, *lattice, shape[1] + recurrence.extra[0], numbers)
     problem.reading = Reading(recurrence, excess)
     if fuses and worth_fusing(recurrence, shape):
         problem.fused = problem.reading.fuse(problem, real)
@@ -168,8 +205,8 @@ class Reading:
     def made(self, problem: Problem, name: str) -> np.ndarray:
         """The cost of a source as an array (B, N + i, M + j)."""
         source, plane = problem.sources[name], problem.planes[name]
-        cost = source.make(*self._lengths(problem, name), self.recurrence.semiring.forbid)
-        return np.ascontiguousarray(cost.reshape(plane.shape), plane.dtype)
+        cost = source.make(*self._lengths(problem, name), self.recurrence.semiring.forbid, problem.refuse_in)
+        return contiguous(cost.reshape(plane.shape), plane.dtype)
 
     def _lengths(self, problem, name):
         n, m = self.excess[name]
@@ -186,6 +223,13 @@ def whole(problem: Problem) -> Problem:
     return replace(problem, planes=planes, sites=named, fused={})
 
 
+def on_host(problem: Problem) -> Problem:
+    """The same with NumPy's arrays."""
+    host = problem.place.host
+    by_name = {name: {k: host(a) for k, a in getattr(problem, name).items()} for name in ("params", "planes", "given")}
+    return replace(problem, place=HOST, sites=[host(a) for a in problem.sites], nan=host(problem.nan), **by_name)
+
+
 def in_float64(problem: Problem) -> Problem:
     """The same numbers as float64."""
     wide = np.dtype(np.float64)
@@ -194,7 +238,7 @@ def in_float64(problem: Problem) -> Problem:
         problem, fused = whole(problem), {}
     roles = [(site.role, site.name) for site in problem.reading.recurrence.sites]
     sites = [
-        np.broadcast_to(wide.type(0), s.shape) if role == "cost" and name in fused else np.ascontiguousarray(s, wide)
+        np.broadcast_to(wide.type(0), s.shape) if role == "cost" and name in fused else contiguous(s, wide)
         for (role, name), s in zip(roles, problem.sites)
     ]
     return replace(problem, real=wide, sites=sites, asked=problem.kind, fused=fused)
@@ -203,15 +247,16 @@ def in_float64(problem: Problem) -> Problem:
 # --- planes -----------------------------------------------------------------------------------------
 
 
-def _array(what, value):
-    array = real_array(what, value)
+def _array(what, value, place):
+    array = real_array(what, value, place)
     if array.ndim not in (2, 3):
         raise ValueError(f"{what} has the shape {array.shape}; (N, M) or (B, N, M) is expected")
     return array
 
 
-def _lengths(lengths, shape, batched, extra):
+def _lengths(lengths, shape, batched, extra, place):
     batch = shape[0]
+    lengths = place.host(lengths) if place.owns(lengths) else lengths
     if lengths is None and all(size + more >= 1 for size, more in zip(shape[1:], extra)):
         return [np.full(batch, size) for size in shape[1:]]
     if lengths is None:
@@ -230,7 +275,7 @@ def _lengths(lengths, shape, batched, extra):
     out = []
     for axis, (value, padded, more) in enumerate(zip(pair, shape[1:], extra)):
         name = "nm"[axis]
-        value = np.asarray(value)
+        value = np.asarray(place.host(value) if place.owns(value) else value)
         if value.dtype.kind not in "iu":
             raise ValueError(f"lengths: those along {name} are whole numbers, found {value.dtype}")
         if value.shape not in ((), (batch,)):
@@ -251,12 +296,10 @@ def _lengths(lengths, shape, batched, extra):
 # --- parameters -------------------------------------------------------------------------------------
 
 
-def _value(param: Param, value, shape, batched, extra) -> np.ndarray:
+def _value(param: Param, value, shape, batched, extra, place):
     """The value as an array with every declared axis."""
     what = f"params[{param.name!r}]"
-    if type(value).__module__.split(".")[0] in ("torch", "cupy"):
-        raise TypeError(f"{what} is a {type(value).__module__.split('.')[0]} array and the cost a NumPy array; use one library")
-    array = np.asarray(value)
+    array = plain_array(what, value, place)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{what} has the dtype {array.dtype}; real numbers are expected")
     return array.reshape(param_shape(param, array.shape, shape, batched, extra))
@@ -265,31 +308,37 @@ def _value(param: Param, value, shape, batched, extra) -> np.ndarray:
 _numbers: WeakKeyDictionary[Semiring, dict[np.dtype, dict[str, np.ndarray]]] = WeakKeyDictionary()
 
 
-def _semiring_params(semiring: Semiring, given, real):
+def _semiring_params(semiring: Semiring, problem: Problem):
     """The parameters' values; of a semiring that has numbers alone they are made once, and not to be changed."""
     if any(isinstance(value, Param) for value in semiring.params.values()):
-        return _make_semiring_params(semiring, given, real)
-    known = _numbers.setdefault(semiring, {})
+        return _make_semiring_params(semiring, problem)
+    known, real = _numbers.setdefault(semiring, {}), problem.real
     if real not in known:
-        known[real] = _make_semiring_params(semiring, given, real)
-    return dict(known[real])
+        known[real] = _make_semiring_params(semiring, replace(problem, place=HOST, checked=True))
+    return {name: problem.place.constant(array) for name, array in known[real].items()}
 
 
-def _make_semiring_params(semiring, given, real):
-    out = {}
+def _make_semiring_params(semiring, problem):
+    out, real = {}, problem.real
     least, most = np.finfo(real).tiny, np.finfo(real).max
     for name, value in semiring.params.items():
         if isinstance(value, Param):
-            array = np.asarray(given[value.name], np.float64).reshape(-1)
+            array = problem.given[value.name].astype(np.float64, copy=False).reshape(-1)
             shown = f"params[{value.name!r}]"
         else:
-            array, shown = np.array([float(value)]), name
+            array, shown = problem.place.constant(np.array([float(value)])), name
+
+        def found(b, array=array):
+            return problem.place.host(array)[b]
+
         if name in semiring.positive:
-            for v in array[~((array > 0) & (array < np.inf))]:
-                raise ValueError(f"{semiring.name}: {shown} must be finite and > 0, found {v}")
+            wrong = ~((array > 0) & (array < np.inf))
+            problem.refuse(wrong, lambda b: ValueError(f"{semiring.name}: {shown} must be finite and > 0, found {found(b)}"))
             array = np.maximum(array, least)  # a number too small for the cost's kind must not become 0
-        for v in array[np.isfinite(array) & (np.abs(array) > most)]:
-            raise ValueError(f"{semiring.name}: {shown} is {v}, beyond the range of {real}; pass float64 costs")
+        problem.refuse(
+            np.isfinite(array) & (np.abs(array) > most),
+            lambda b: ValueError(f"{semiring.name}: {shown} is {found(b)}, beyond the range of {real}; pass float64 costs"),
+        )
         out[name] = array
     return out
 
@@ -309,30 +358,33 @@ def _site(site: Site, problem: Problem, extra: tuple[int, int]) -> np.ndarray:
     value = problem.given[site.name]
     value = spread(site.axes, value[(..., *site.entry)])
     if site.differs is not None:
-        value = _differs(site, value, problem.m_len + extra[1], problem.shape[2] + extra[1])
+        value = _differs(site, value, problem.m_len + extra[1], problem.shape[2] + extra[1], problem.place)
     elif site.role == "mask":
         value = value != 0
     with np.errstate(over="ignore"):
-        out = np.ascontiguousarray(value, dtype=problem.real)
+        out = contiguous(value, problem.real)
     if site.role == "number":
         lost = np.isinf(out) & np.isfinite(value) & _inside(problem, extra, out.shape)
-        if lost.any():
-            huge = np.broadcast_to(value, lost.shape)[lost][0]
-            raise ValueError(f"params[{site.name!r}] holds {huge}, beyond the range of {problem.real}; pass float64 costs")
+
+        def error(b):
+            huge = problem.place.host(np.broadcast_to(value, lost.shape)[b])[problem.place.host(lost[b])][0]
+            return ValueError(f"params[{site.name!r}] holds {huge}, beyond the range of {problem.real}; pass float64 costs")
+
+        problem.refuse(lost.any(axis=(1, 2)), error)
     return out
 
 
-def _differs(site, value, lengths, columns):
+def _differs(site, value, lengths, columns, place):
     """The mask over all columns; `lengths` are those of the items' own lattices, beyond which nothing is compared."""
     if value.dtype.kind not in "iu":
         raise TypeError(f"params[{site.name!r}] is compared with itself: whole numbers are expected, found {value.dtype}")
     if value.shape[2] != columns:
         value = np.broadcast_to(value, (*value.shape[:2], columns))
-    out, apart = np.ones(value.shape, bool), site.differs
+    out, apart = place.full(value.shape, True), site.differs
     here, there = slice(max(0, -apart), max(0, columns - apart)), slice(max(0, apart), max(0, columns + apart))
     out[:, :, here] = value[:, :, here] != value[:, :, there]
     if apart > 0 and not every(lengths == columns):
-        out = out | (np.arange(columns) + apart >= lengths[:, None])[:, None]
+        out = out | place.constant((np.arange(columns) + apart >= lengths[:, None])[:, None])
     return out
 
 
@@ -340,17 +392,22 @@ def _survey(recurrence, problem, names, survey):
     """NaN makes an item NaN; the infinity that is no "forbidden" is refused by name."""
     forbid, excess = recurrence.semiring.forbid, problem.reading.excess
     refused = -forbid
+
+    def error(b):
+        return ValueError(
+            f"plane {name!r} holds {refused:+} in item {b}; over this semiring {forbid:+} forbids a cell, and {refused:+} "
+            "has no meaning"
+        )
+
     for name, plane in problem.planes.items():
         if name not in names:
             continue
-        bad = np.zeros(problem.batch, bool)
+        bad = problem.place.zeros(problem.batch, bool)
         rows, (lo, hi) = problem.n_len + excess[name][0], read_columns(recurrence, problem, name, excess[name])
-        survey(plane, rows, lo, hi, refused, problem.nan, bad)
-        for b in np.flatnonzero(bad):
-            raise ValueError(
-                f"plane {name!r} holds {refused:+} in item {b}; over this semiring {forbid:+} forbids a cell, and {refused:+} "
-                "has no meaning"
-            )
+        sizes = survey(plane, rows, lo, hi, refused, problem.nan, bad)
+        if sizes is not None:
+            problem.sizes[name] = sizes
+        problem.refuse(bad, error)
 
 
 def _survey_params(recurrence, problem):
@@ -359,16 +416,17 @@ def _survey_params(recurrence, problem):
     for i, site in enumerate(recurrence.sites):
         if site.role == "mask" and site.differs is None:
             raw = spread(site.axes, problem.given[site.name])
-            if np.any(np.isnan(raw) & _inside(problem, recurrence.extra, raw.shape)):
-                raise ValueError(f"params[{site.name!r}] is a mask and holds a NaN; 0 or False forbids, anything else allows")
+            text = f"params[{site.name!r}] is a mask and holds a NaN; 0 or False forbids, anything else allows"
+            wrong = np.isnan(raw) & _inside(problem, recurrence.extra, raw.shape)
+            problem.refuse(wrong.any(axis=tuple(range(1, wrong.ndim))), lambda b: ValueError(text))
         if site.role == "number":
             values = problem.sites[i]
             inside = _inside(problem, recurrence.extra, values.shape)
             problem.nan |= (np.isnan(values) & inside).any(axis=(1, 2))
             # a weight forbids by +inf whatever the semiring, a penalty by the infinity that forbids a cost
             allowed = forbid if i in recurrence.penalties else np.inf
-            if np.any((values == -allowed) & inside):
-                raise ValueError(f"params[{site.name!r}] holds {-allowed:+}; a step is forbidden by {allowed:+}")
+            text = f"params[{site.name!r}] holds {-allowed:+}; a step is forbidden by {allowed:+}"
+            problem.refuse(((values == -allowed) & inside).any(axis=(1, 2)), lambda b: ValueError(text))
     for values in problem.params.values():
         problem.nan |= np.isnan(values)
 
@@ -384,5 +442,6 @@ def read_columns(recurrence, problem, name, excess):
 
 def _inside(problem, extra, shape):
     """(B, n, m): which entries of a parameter's array belong to cells of each item's own lattice."""
-    n, m = (np.arange(size) < (length + x)[:, None] for size, length, x in zip(shape[1:], (problem.n_len, problem.m_len), extra))
+    sizes = zip(shape[1:], (problem.n_len, problem.m_len), extra)
+    n, m = (problem.place.constant(np.arange(size) < (length + x)[:, None]) for size, length, x in sizes)
     return n[:, :, None] & m[:, None]

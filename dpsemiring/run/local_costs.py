@@ -20,7 +20,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsemiring.run.arrays import some
+
 BLOCK = 2**17  # differences held at a time: they should stay in cache
+DEVICE_BLOCK = 2**24  # on a device each block costs several launches
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,14 @@ class Own:
 
 
 def _differences(x, y):
-    out = np.empty((len(x), len(y)))
+    out = np.empty_like(x, shape=(len(x), len(y)))
     for rows, apart in _apart(x, y):
         out[rows] = np.einsum("nmd,nmd->nm", apart, apart)
     return out
 
 
 def _differences_back(flow, x, y):
-    to_x, to_y = np.zeros(x.shape), np.zeros(y.shape)
+    to_x, to_y = np.zeros_like(x), np.zeros_like(y)
     for rows, apart in _apart(_without_infinities(x), _without_infinities(y)):
         to_x[rows] = 2.0 * np.einsum("nm,nmd->nd", flow[rows], apart)
         to_y -= 2.0 * np.einsum("nm,nmd->md", flow[rows], apart)
@@ -110,7 +113,7 @@ def _differences_back(flow, x, y):
 
 
 def _apart(x, y) -> Iterator[tuple[slice, np.ndarray]]:
-    step = max(1, BLOCK // max(1, y.size))
+    step = max(1, (BLOCK if isinstance(x, np.ndarray) else DEVICE_BLOCK) // max(1, y.size))
     for n in range(0, len(x), step):
         rows = slice(n, n + step)
         yield rows, x[rows, None] - y
@@ -121,7 +124,7 @@ def _products(x, y):
     out = _without_infinities(x) @ y.T
     for infinity in (np.inf, -np.inf):
         there = x == infinity
-        if there.any():
+        if some(there):
             out += np.where(there.astype(float) @ (y > 0.0).T.astype(float) > 0.0, infinity, 0.0)
     return out
 
@@ -135,9 +138,17 @@ def _entries(x, labels):
 
 
 def _entries_back(flow, x, labels):
-    out = np.zeros(x.shape, flow.dtype)
-    np.add.at(out.T, labels, flow.T)
+    out = np.zeros_like(x, dtype=flow.dtype)
+    add_rows(out.T, labels, flow.T)
     return out, None
+
+
+def add_rows(to, labels, rows) -> None:
+    """Add rows to those that the labels name, which may repeat; on a device as a product of matrices, without atomics."""
+    if isinstance(to, np.ndarray):
+        np.add.at(to, labels, rows)
+    else:
+        to += (np.arange(len(to), like=labels)[:, None] == labels).astype(rows.dtype) @ rows
 
 
 FORMS = {
@@ -153,11 +164,11 @@ FORMS = {
 def _direction(x, place) -> Prepared:
     """Frames scaled to length 1. Frames of zeros stay so, and have 1 in one of two further features, which is half a
     squared distance of their own from every other frame."""
-    most = np.max(np.abs(x), axis=1, keepdims=True, initial=0.0)
+    most = np.max(np.abs(x), axis=1, keepdims=True) if x.shape[1] else np.zeros_like(x, shape=(len(x), 1))
     scaled = x / np.where(most == 0.0, 1.0, most)
     scaled_length = np.sqrt(np.sum(scaled * scaled, axis=1, keepdims=True))
     unit, length = scaled / np.where(most == 0.0, 1.0, scaled_length), scaled_length * most
-    own = np.zeros((len(x), 2))
+    own = np.zeros_like(x, shape=(len(x), 2))
     own[:, place] = (most == 0.0)[:, 0]
 
     def back(flow):

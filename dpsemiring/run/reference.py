@@ -11,7 +11,8 @@ from dpsemiring.algebra.numbers import Numbers
 from dpsemiring.lower.ir import Recurrence, site_leaf
 from dpsemiring.lower.plan import Wanted
 from dpsemiring.run import limits
-from dpsemiring.run.engine import Backward, Run, empty_sites
+from dpsemiring.run.arrays import HOST
+from dpsemiring.run.engine import Backward, Run, empty_sites, spoil
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
@@ -21,6 +22,7 @@ _BARS = var("bar"), var("bar'")
 class ReferenceEngine:
     """Interprets a recurrence with Python numbers."""
 
+    place = HOST
     plain = True
     fuses = looks = False
 
@@ -77,7 +79,7 @@ class ReferenceEngine:
                 for e in np.flatnonzero(run.ends.exist[b])
             ]
             lattice.back(seeds, sites, params, occupancy)
-        return Backward(sites, params if wanted.params else {}, occupancy if wanted.occupancy else None)
+        return spoil(Backward(sites, params if wanted.params else {}, occupancy if wanted.occupancy else None), p)
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
         return [

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
+from dpsemiring.algebra.numeric import as_array
 from dpsemiring.declare.costs import Atom, Source
-from dpsemiring.run.arrays import plain_array, real_array
-from dpsemiring.run.local_costs import KINDS, Own
+from dpsemiring.run.arrays import HOST, Place, plain_array, real_array
+from dpsemiring.run.local_costs import KINDS, Own, add_rows
+
+Refuse = Callable[[int, Any, Callable[..., Exception]], None]
+"""``refuse(b, wrong, error)`` raises ``error(*index)`` for the first wrong number of item b, or makes the item NaN."""
+
+
+def _raise(b: int, wrong, error: Callable[..., Exception]) -> None:
+    for index in np.argwhere(wrong):
+        raise error(*index)
 
 
 class BoundAtom:
@@ -17,16 +27,17 @@ class BoundAtom:
     Where `rows`, (B or 1, N), is not None, row n of the lattice reads row ``rows[n]`` of the first array.
     """
 
-    def __init__(self, plane: str, scale: float, atom: Atom):
+    def __init__(self, plane: str, scale: float, atom: Atom, place: Place = HOST):
+        self.place, self.refuse = place, _raise
         self.what, self.scale, self.atom = f"plane {plane!r}: {atom.kind}", scale, atom
         self.kind = KINDS[atom.kind] if atom.own is None else Own(*atom.own)
         self.arguments = tuple(atom.inputs)
-        x, y = (plain_array(f"{self.what}: {name}", value) for name, value in atom.inputs.items())
+        x, y = (plain_array(f"{self.what}: {name}", value, place) for name, value in atom.inputs.items())
         floats = [a.dtype for a in (x, y) if a.dtype.kind == "f"]
         self.takes_labels = self._are_labels(y)
-        rows = None if atom.rows is None else self._row_labels(plain_array(f"{self.what}: rows", atom.rows))
-        x = real_array(f"{self.what}: {self.arguments[0]}", x)
-        y = y if self.takes_labels else real_array(f"{self.what}: {self.arguments[1]}", y)
+        rows = None if atom.rows is None else self._row_labels(plain_array(f"{self.what}: rows", atom.rows, place))
+        x = real_array(f"{self.what}: {self.arguments[0]}", x, place)
+        y = y if self.takes_labels else real_array(f"{self.what}: {self.arguments[1]}", y, place)
         self._check_axes(x, y)
         self.shapes = x.shape, y.shape
         single = (2, 1 if self.takes_labels else 2)
@@ -85,7 +96,12 @@ class BoundAtom:
     def cut(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
         """The inputs of one item, cut to its lengths."""
         x, y = (a[b if len(a) > 1 else 0] for a in self.arrays)
-        return (x[:n] if self.rows is None else x[self._below(b, n)]), y[:m]
+        x, y = (x[:n] if self.rows is None else x[self._within(self._below(b, n), len(x))]), y[:m]
+        return x, self._within(y, x.shape[-1]) if self.takes_labels else y
+
+    def _within(self, labels, count: int):
+        """Labels that name an entry: those that do not have been refused, or have made their item NaN."""
+        return labels if self.place is HOST else np.clip(labels, 0, count - 1)
 
     def _below(self, b: int, n: int) -> np.ndarray:
         """Which rows of the first array the rows of an item read."""
@@ -94,8 +110,11 @@ class BoundAtom:
         return rows
 
     def _check_labels(self, b, labels, count, axis):
-        for i in np.flatnonzero((labels < 0) | (labels >= count)):
-            raise ValueError(f"{self.what}: label {labels[i]} of item {b} at {axis} {i} is outside 0 .. {count - 1}")
+        def error(i):
+            label = self.place.host(labels)[i]
+            return ValueError(f"{self.what}: label {label} of item {b} at {axis} {i} is outside 0 .. {count - 1}")
+
+        self.refuse(b, (labels < 0) | (labels >= count), error)
 
     def item(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
         """The same in float64 where there is something to add up."""
@@ -112,22 +131,26 @@ class BoundAtom:
     def check(self, b: int, x: np.ndarray, y: np.ndarray) -> None:
         """Refuse numbers that an input must not hold."""
         if self.takes_labels:
+            y = self.arrays[1][b if len(self.arrays[1]) > 1 else 0][: len(y)]
             self._check_labels(b, y, x.shape[-1], "column")
             return
         for name, axis, array, limit in zip(self.arguments, ("row", "column"), (x, y), self.kind.limits(**self.atom.options)):
             if limit is not None:
-                for at, d in np.argwhere((array < limit.low) | (array > limit.high)):
+
+                def error(at, d):
                     span = "[0, 1]" if limit.high == 1.0 else "[0, inf)"
-                    raise ValueError(
-                        f"{self.what}: {name} holds {array[at, d]} in item {b} at {axis} {at}, feature {d}; {span} is "
-                        f"expected{limit.mend}"
+                    return ValueError(
+                        f"{self.what}: {name} holds {self.place.host(array)[at, d]} in item {b} at {axis} {at}, feature {d}; "
+                        f"{span} is expected{limit.mend}"
                     )
+
+                self.refuse(b, (array < limit.low) | (array > limit.high), error)
 
     def make(self, b: int, n: int, m: int, forbid: float) -> np.ndarray:
         """The scaled (n, m) costs of one item; an infinity forbids, whatever its sign, where the scale is 0."""
         x, y = self.item(b, n, m)
         self.check(b, x, y)
-        value = np.asarray(self.kind.make(x, y, **self.atom.options))
+        value = as_array(self.kind.make(x, y, **self.atom.options))
         if value.shape != (n, m):
             raise ValueError(f"{self.what}: make gives an array {value.shape}; the costs ({n}, {m}) of one item are expected")
         return self.scale * value if self.scale else np.where(np.isinf(value), forbid, 0.0 * value)
@@ -136,7 +159,7 @@ class BoundAtom:
         """What flows to the input at that place, in its own shape, from (B, N, M) flows at the cost."""
         if self.kind.back is None:
             raise ValueError(f"grad: {self.atom.names[place]!r} has no gradient, since {self.atom.kind} was given no back=")
-        out = np.zeros(self.arrays[place].shape, flow.dtype if self.takes_labels else np.float64)
+        out = np.zeros_like(self.arrays[place], dtype=flow.dtype if self.takes_labels else np.float64)
         for b, (n, m) in enumerate(zip(*lengths)):
             x, y = self.item(b, n, m)
             found = self.scale * self.kind.back(flow[b, :n, :m], x, y, **self.atom.options)[place]
@@ -144,7 +167,7 @@ class BoundAtom:
             if place or self.rows is None:
                 own[: len(found)] += found
             else:
-                np.add.at(own, self._below(b, n), found)
+                add_rows(own, self._within(self._below(b, n), len(own)), found)
         return out.reshape(self.shapes[place])
 
 
@@ -154,9 +177,9 @@ class BoundSource:
     `shape` is that of the cost, (N, M) or (B, N, M).
     """
 
-    def __init__(self, plane: str, source: Source):
-        self.plane = plane
-        self.atoms = [BoundAtom(plane, scale, atom) for scale, atom in source.parts]
+    def __init__(self, plane: str, source: Source, place: Place = HOST):
+        self.plane, self.place = plane, place
+        self.atoms = [BoundAtom(plane, scale, atom, place) for scale, atom in source.parts]
         sizes = {a.size for a in self.atoms}
         if len(sizes) > 1:
             raise ValueError(f"plane {plane!r} adds sources of different shapes: {', '.join(map(str, sorted(sizes)))}")
@@ -165,19 +188,26 @@ class BoundSource:
         self.shape = (*lead, *self.atoms[0].size)
         self.real = np.result_type(*(a.real for a in self.atoms))
 
-    def make(self, n_len: np.ndarray, m_len: np.ndarray, forbid: float) -> np.ndarray:
+    def make(self, n_len: np.ndarray, m_len: np.ndarray, forbid: float, refuse: Refuse = _raise) -> np.ndarray:
         """The cost, 0 beyond the lengths."""
         self.lengths = n_len, m_len
-        out = np.zeros((self.batch, *self.shape[-2:]), self.real)
+        for atom in self.atoms:
+            atom.refuse = refuse
+        out = self.place.zeros((self.batch, *self.shape[-2:]), self.real)
         with np.errstate(all="ignore"):
             for b, (n, m) in enumerate(zip(n_len, m_len)):
                 wide = sum((a.make(b, n, m, forbid) for a in self.atoms[1:]), self.atoms[0].make(b, n, m, forbid))
                 out[b, :n, :m] = wide
-                if wide.dtype != self.real and np.any(np.isinf(out[b, :n, :m]) & np.isfinite(wide)):
-                    raise ValueError(
-                        f"plane {self.plane!r}: a cost of item {b} is beyond the range of {self.real}, "
-                        f"{np.abs(wide[np.isfinite(wide)]).max():.3g}; scale the features or pass them as float64"
-                    )
+                if wide.dtype != self.real:
+
+                    def error(n, m, b=b, wide=wide):
+                        wide = self.place.host(wide)
+                        return ValueError(
+                            f"plane {self.plane!r}: a cost of item {b} is beyond the range of {self.real}, "
+                            f"{np.abs(wide[np.isfinite(wide)]).max():.3g}; scale the features or pass them as float64"
+                        )
+
+                    refuse(b, np.isinf(out[b, :n, :m]) & np.isfinite(wide), error)
         return out.reshape(self.shape)
 
     def named(self) -> Iterable[tuple[str, BoundAtom, int]]:

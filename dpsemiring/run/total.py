@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,7 +13,7 @@ from dpsemiring.algebra.derive import vjp
 from dpsemiring.algebra.expr import INT, value_of, var
 from dpsemiring.algebra.numbers import Numbers
 from dpsemiring.lower.ir import Recurrence, sites_of
-from dpsemiring.run.arrays import every, some
+from dpsemiring.run.arrays import HOST, every, some
 from dpsemiring.run.graphs import ForTerms, graphs_of
 from dpsemiring.run.inputs import Problem
 
@@ -95,56 +95,75 @@ class Flows:
     """What flows from the first output to the ends' values, to sites at the ends, and to the semiring's parameters."""
 
     values: list[np.ndarray]  # component -> (B, E)
-    sites: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]  # site -> (flow, n, m), each (B, E)
+    sites: dict[int, tuple[np.ndarray, ...]]  # site -> flow, and n, m, whether they are a place, on the host; each (B, E)
     params: dict[str, np.ndarray]  # (B,)
 
 
 class Totaller:
     """The n-ary sum over the ends of every item, and its derivative.
 
-    With `plain`, or where the sum sorts or iterates over its terms, each item is summed on its own.
+    With `plain`, or where the sum sorts or iterates over its terms, each item is summed on its own: on the host.
     """
 
     def __init__(self, recurrence: Recurrence, problem: Problem, ends: Ends, values: list[np.ndarray], plain: bool):
         self.r, self.problem, self.ends = recurrence, problem, ends
         self.semiring, self.trace = recurrence.semiring, recurrence.semiring.trace
+        self.graphs, home = graphs_of(recurrence), problem.place
+        alone = home is not HOST and ends.n.shape[1] == 1
+        self.plain = plain or self.trace.sum is None or (sorts(self.trace.sum) and not alone)
+        self.place = HOST if self.plain else home
+        self.moved = self.plain and home is not HOST  # from a device to the host, and results back
         # the order in memory is that in which numbers are added up
-        self.values = [v.T.astype(np.int64 if k == INT else np.float64, order="C") for v, k in zip(values, self.trace.kinds)]
-        self.graphs = graphs_of(recurrence)
-        self.params = {leaf: problem.params[name] for name, leaf in self.trace.params.items()}
-        self.plain = plain or self.trace.sum is None or sorts(self.trace.sum)
-        self.exist = ends.exist.T.copy()
-        self.nan = problem.nan if some(problem.nan) else None
+        kinds = [np.int64 if k == INT else np.float64 for k in self.trace.kinds]
+        self.values = [v.T.astype(kind, order="C") for v, kind in zip(self.here(*values), kinds)]
+        self.params = dict(zip(self.trace.params.values(), self.here(*(problem.params[name] for name in self.trace.params))))
+        self.stand = ends.exist.T.copy()  # on the host
+        self.exist = self.place.constant(self.stand)
+        (self.lost,) = self.here(problem.nan)
+        self.nan = self.lost if some(self.lost) else None
         self.w, self.pays = self._weights()
         self.reached = self._differs(self.values)
         self.candidates, self.live = self._candidates()
         self.every = every(self.live)
 
+    def here(self, *arrays):
+        """Arrays of the problem where the sum is computed."""
+        return map(self.problem.place.host, arrays) if self.moved else arrays
+
+    def there(self, array):
+        """An array where those of the problem are."""
+        return self.problem.place.array(array) if self.moved else array
+
     def _weights(self):
         """(E, B): the real number (and its tangent) that each end pays, and whether it pays one; None where none does."""
         if all(end.weight is None for end in self.r.ends):
             return [], None
-        pays = np.zeros(self.ends.n.T.shape, bool)
-        w = [np.zeros(pays.shape) for _ in self.trace.w]
+        pays, constant = np.zeros(self.ends.n.T.shape, bool), self.place.constant
+        w = [self.place.zeros(pays.shape) for _ in self.trace.w]
         for which, end in enumerate(self.r.ends):
             if end.weight is not None:
-                here = (self.ends.which.T == which) & self.exist
+                here = (self.ends.which.T == which) & self.stand
                 leaves = {leaf: self._read(i) for leaf, i in sites_of(end.weight)}
-                w = [np.where(here, new, old) for new, old in zip(evaluate(end.weight, leaves), w)]
+                w = [np.where(constant(here), new, old) for new, old in zip(evaluate(end.weight, leaves), w)]
                 pays = pays | here
-        return (w, pays) if some(pays) else ([], None)
+        return (w, constant(pays)) if some(pays) else ([], None)
 
     def _read(self, i):
         """(E, B): site i at every end cell; the forbidden value outside its extents."""
         site, array = self.r.sites[i], self.problem.sites[i]
-        n, m = self.ends.n.T + site.at[0] * self.exist, self.ends.m.T + site.at[1]
-        more = self.problem.more[i]
-        inside = self.exist & (n >= 0) & (m >= 0) & (n < self.problem.n_len + more[0]) & (m < self.problem.m_len + more[1])
+        n, m, inside = self._inside(i)
         n, m = np.where(inside, n, 0), np.where(inside, m, 0)
         items = np.arange(self.problem.batch)
-        read = array[items * (array.shape[0] > 1), n * (array.shape[1] > 1), m * (array.shape[2] > 1)]
+        at = items * (array.shape[0] > 1), n * (array.shape[1] > 1), m * (array.shape[2] > 1)
+        (read,) = self.here(array[tuple(map(self.problem.place.constant, at))])
         outside = self.semiring.forbid if site.role == "cost" else 0.0
-        return np.where(inside, read.astype(np.float64), outside)
+        return np.where(self.place.constant(inside), read.astype(np.float64), outside)
+
+    def _inside(self, i):
+        """(E, B), on the host: where site i is read for every end cell, and whether there is such a place."""
+        at, more, p = self.r.sites[i].at, self.problem.more[i], self.problem
+        n, m = self.ends.n.T + at[0] * self.stand, self.ends.m.T + at[1]
+        return n, m, self.stand & (n >= 0) & (m >= 0) & (n < p.n_len + more[0]) & (m < p.m_len + more[1])
 
     def _candidates(self):
         t = self.trace
@@ -163,7 +182,7 @@ class Totaller:
     def _differs(self, values):
         """Where a value is not the zero."""
         found = [v != value_of(z) for v, z in zip(values[: self.trace.telling], self.trace.zero)]
-        return found[0] if len(found) == 1 else np.logical_or.reduce(found)
+        return reduce(np.logical_or, found)
 
     def _over_terms(self, graphs: ForTerms, *more) -> list:
         """What graphs of a sum's terms come to: arrays (B,), or (E, B) for each term. Anything where no term is live."""
@@ -191,12 +210,13 @@ class Totaller:
             summed = [_where(found, whole, s, value_of(z)) for s, z in zip(self._over_terms(self.graphs.sum), t.zero)]
         self.summed = [s if s.shape == (batch,) else np.broadcast_to(s, (batch,)) for s in summed]
         self.some = self._differs(self.summed) if t.adds else found
-        decoded = map(np.asarray, self.graphs.decode(*self.summed, *self.params.values()))
-        return {n: _where(~self.problem.nan, self.nan is None, d, np.nan) for n, d in zip(t.decode, decoded)}
+        decoded = self.graphs.decode(*self.summed, *self.params.values())
+        found = [_where(~self.lost, self.nan is None, d, np.nan) for d in decoded]
+        return dict(zip(t.decode, map(self.there, found) if self.moved else found))
 
     def chosen(self) -> np.ndarray:
-        """(B,): the position of the end that a selecting sum takes; -1 for none. Call `total` first."""
-        hit = self.live & (self.candidates[0] == self.summed[0])
+        """(B,), on the host: the position of the end that a selecting sum takes; -1 for none. Call `total` first."""
+        hit = self.place.host(self.live & (self.candidates[0] == self.summed[0]))
         return np.where(hit.any(axis=0), hit.argmax(axis=0), -1) if len(hit) else np.full(self.problem.batch, -1)
 
     def flows(self) -> Flows:
@@ -206,8 +226,8 @@ class Totaller:
 
     def _flows(self):
         t, shape = self.trace, self.live.shape
-        values = [None if v is None else np.asarray(v) for v in self.graphs.decode_backward(*self.summed, *self.params.values())]
-        zeros, whole = np.zeros(self.problem.batch), every(self.some)
+        values = self.graphs.decode_backward(*self.summed, *self.params.values())
+        zeros, whole = self.place.zeros(self.problem.batch), every(self.some)
         bars = [
             zeros if v is None else _where(self.some if whole else self.some | np.isfinite(v), whole, v, 0.0)
             for v in values[: len(t.x)]
@@ -218,12 +238,15 @@ class Totaller:
         sites = {}
         for which, end in enumerate(self.r.ends):
             if end.weight is not None:
-                here = (self.ends.which.T == which) & self.live
+                here = self.place.constant(self.ends.which.T == which) & self.live
                 for leaf, i in sites_of(end.weight):
                     self._site_flow(sites, i, end.weight, leaf, [np.where(here, g, 0.0) for g in to_w])
         if self.nan is not None or any(v.shape != shape for v in to_values):
-            to_values = [np.where(self.problem.nan, np.nan, np.broadcast_to(v, shape)) for v in to_values]
-        return Flows([v.T for v in to_values], sites, {n: _where(self.some, True, p, 0.0) for n, p in params.items()})
+            to_values = [np.where(self.lost, np.nan, np.broadcast_to(v, shape)) for v in to_values]
+        params = {n: _where(self.some, True, p, 0.0) for n, p in params.items()}
+        if self.moved:
+            to_values, params = list(map(self.there, to_values)), {n: self.there(p) for n, p in params.items()}
+        return Flows([v.T for v in to_values], sites, params)
 
     def _sum_flows(self, bars, params, whole):
         t = self.trace
@@ -240,18 +263,18 @@ class Totaller:
                 for n, g in more.items():
                     params[n] = params[n] + g * (np.arange(self.problem.batch) == b)
             return [np.where(self.live, o, 0.0) for o in out]
-        found = [None if f is None else np.asarray(f) for f in self._over_terms(self.graphs.sum_backward, *bars)]
+        found = self._over_terms(self.graphs.sum_backward, *bars)
         to_terms, to_params = found[: len(t.terms)], found[len(t.terms) :]
         for n, f in zip(t.params, to_params):
             if f is not None:
                 params[n] = params[n] + _where(self.some, whole, f, 0.0)
-        return [np.zeros(self.live.shape) if f is None else _where(self.live, self.every, f, 0.0) for f in to_terms]
+        return [self.place.zeros(self.live.shape) if f is None else _where(self.live, self.every, f, 0.0) for f in to_terms]
 
     def _step_flows(self, to_terms, params):
         """Through times(value, encode(w)) where an end pays; straight to the value where it does not."""
         t = self.trace
         if self.pays is None:
-            return to_terms, [np.zeros(self.live.shape) for _ in t.w]
+            return to_terms, [self.place.zeros(self.live.shape) for _ in t.w]
         encoded = evaluate(t.encode, dict(zip(t.w, self.w)) | self.params)
         leaves = dict(zip(t.a + t.b, [*self.values, *encoded])) | dict(zip(t.bars, to_terms)) | self.params
         found = vjp(list(zip(t.times, t.bars)), [*t.a, *t.b, *t.params.values()])
@@ -272,17 +295,16 @@ class Totaller:
         if f is None or self.r.sites[i].role == "mask":
             return
         leaves = {other: self._read(j) for other, j in sites_of(weight)} | dict(zip(FLOWS, flows))
-        some = np.logical_or.reduce([flow != 0.0 for flow in flows])
-        value = np.where(some, evaluate([f], leaves)[0], 0.0)
-        at = self.r.sites[i].at
+        some = reduce(np.logical_or, [flow != 0.0 for flow in flows])
+        value = self.there(np.where(some, evaluate([f], leaves)[0], 0.0).T)
         before = sites.get(i)
-        total = value.T if before is None else before[0] + value.T
-        sites[i] = (total, np.where(self.ends.exist, self.ends.n, 0) + at[0], self.ends.m + at[1])
+        sites[i] = (value if before is None else before[0] + value, *(x.T for x in self._inside(i)))
 
     def _each(self, work):
         out = []
         for b in range(self.problem.batch):
-            numbers = Numbers(self.semiring, {n: float(v[b if len(v) > 1 else 0]) for n, v in self.problem.params.items()})
+            values = zip(self.trace.params, self.params.values())
+            numbers = Numbers(self.semiring, {n: float(v[b if len(v) > 1 else 0]) for n, v in values})
             terms = [
                 tuple(c[e, b].item() for c in self.candidates) if self.live[e, b] else numbers.zero
                 for e in range(self.live.shape[0])
@@ -300,5 +322,5 @@ def _given(roots, work):
 def _where(mask, whole, value, other):
     """`value`, in the shape of a mask, where that holds; it may be known to hold as a `whole`."""
     if whole:
-        return value if value.shape == mask.shape else np.broadcast_to(value, mask.shape)
+        return value if getattr(value, "shape", ()) == mask.shape else np.broadcast_to(value, mask.shape)
     return np.where(mask, value, other)

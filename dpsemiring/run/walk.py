@@ -14,7 +14,7 @@ from dpsemiring.algebra.expr import INT
 from dpsemiring.algebra.numbers import Number
 from dpsemiring.algebra.posterior import Posterior
 from dpsemiring.run.engine import Engine, Run
-from dpsemiring.run.inputs import in_float64, whole
+from dpsemiring.run.inputs import in_float64, on_host, whole
 from dpsemiring.run.reference import Lattice
 
 Node = tuple[int, int, int] | None
@@ -144,6 +144,7 @@ class _Values:
 def walkers(engine: Engine, run: Run) -> Iterator[Walker | None]:
     """A walker for each item, over values accumulated in float64; None for an item that holds a NaN."""
     wide = replace(run, problem=in_float64(whole(run.problem)))
-    values = engine.lattice(wide)
+    values = [run.problem.place.host(v) for v in engine.lattice(wide)]
+    wide = replace(wide, problem=on_host(wide.problem))
     for b in range(run.problem.batch):
-        yield None if run.problem.nan[b] else Walker(engine, wide, values, b)
+        yield None if wide.problem.nan[b] else Walker(engine, wide, values, b)

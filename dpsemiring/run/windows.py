@@ -110,12 +110,12 @@ def read_ranges(window: Rows, shifts, rows: int, stop: np.ndarray) -> Rows:
 
 def check_reach(recurrence: Recurrence, problem: Problem, values: list[np.ndarray]) -> None:
     """Raise where the window, rather than a cost or the steps, leaves an item without a path. `values` are those at the ends."""
-    if problem.window is None:
+    if problem.window is None or not problem.checked:
         return
-    lo, hi = problem.window
+    (lo, hi), host = problem.window, problem.place.host
     trace = recurrence.semiring.trace
-    blocked = np.logical_and.reduce([v == value_of(z) for v, z in zip(values[: trace.telling], trace.zero)]).all(axis=1)
-    for b in np.flatnonzero(blocked & ~problem.nan):
+    blocked = np.logical_and.reduce([host(v) == value_of(z) for v, z in zip(values[: trace.telling], trace.zero)]).all(axis=1)
+    for b in np.flatnonzero(blocked & ~host(problem.nan)):
         rows, cols = (int(length[b]) + x for length, x in zip((problem.n_len, problem.m_len), recurrence.extra))
         everything = np.zeros(rows, np.int64), np.full(rows, cols)
         if _shuts_out(recurrence, rows, cols, lo[b], hi[b]) and not _shuts_out(recurrence, rows, cols, *everything):

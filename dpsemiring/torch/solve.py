@@ -33,7 +33,9 @@ def core_of(solver: Solver) -> Core:
     return core
 
 
-def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | None = None) -> TensorResult:
+def solve(
+    solver: Solver, cost, lengths=None, params: Mapping[str, object] | None = None, check: bool = False
+) -> TensorResult:
     """What ``solver(cost, lengths, params)`` gives for tensors; see `Solver.__call__`."""
     recurrence, core = solver.recurrence, core_of(solver)
     planes, as_dict = planes_by_name(recurrence, cost)

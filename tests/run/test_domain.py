@@ -289,7 +289,7 @@ def plain_truth_values(run):
 
 
 def an_engine_that_is_not_there(run):
-    refused(lambda: dp.compile(DTW, dp.Tropical, engine="gpu"), "engine is one of .*, found 'gpu'")
+    refused(lambda: dp.compile(DTW, dp.Tropical, engine="tpu"), "engine is one of .*, found 'tpu'")
 
 
 ROWS = {

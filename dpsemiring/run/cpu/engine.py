@@ -14,6 +14,7 @@ from dpsemiring.lower.kernel import variant
 from dpsemiring.lower.numba_abreast import abreast_backward_text, abreast_forward_text
 from dpsemiring.lower.numba_text import advance_text, backward_text, forward_text, paths_text, retreat_text
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
+from dpsemiring.run.arrays import HOST
 from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import extent
 from dpsemiring.run.cpu.choice import Choice, choose, options
@@ -21,7 +22,7 @@ from dpsemiring.run.cpu.compiled import support
 from dpsemiring.run.cpu.memory import in_arena, unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import Kept, Segment, Tiling, keep_limit, tile, tile_abreast
-from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
+from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound, spoil
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
@@ -33,6 +34,7 @@ FLOAT32, INT32, INT64 = map(np.dtype, (np.float32, np.int32, np.int64))
 class CpuEngine:
     """Runs a recurrence with Numba kernels."""
 
+    place = HOST
     plain = False
     fuses = True
     looks = True
@@ -253,7 +255,7 @@ class CpuEngine:
             sites[i][:] = sums.sum(axis=1).reshape(sites[i].shape)
         workers = [shared, *(by_worker[first] for first in sorted(by_worker))]
         taken = {name: [own[k] for own in workers] for k, name in enumerate(wanted.drains)}
-        return Backward(sites, {name: sums.sum(axis=1) for name, sums in params.items()}, occupancy, taken)
+        return spoil(Backward(sites, {name: sums.sum(axis=1) for name, sums in params.items()}, occupancy, taken), p)
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
         p = run.problem

@@ -12,11 +12,11 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import parameter
 from dpsemiring.lower.plan import Plan, Wanted, make_plan
 from dpsemiring.lower.schedule import HEIGHT
-from dpsemiring.run import limits
-from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound
+from dpsemiring.run.arrays import contiguous
+from dpsemiring.run.engine import Backward, Run, path_bound
 from dpsemiring.run.gpu.device import Device
+from dpsemiring.run.gpu.survey import survey
 from dpsemiring.run.inputs import Problem
-from dpsemiring.run.reference import ReferenceEngine
 from dpsemiring.run.total import Ends, Flows
 from dpsemiring.run.windows import block_columns
 
@@ -37,7 +37,6 @@ class GpuEngine:
 
     plain = False
     fuses = looks = False
-    survey = ReferenceEngine.survey
 
     def __init__(
         self,
@@ -53,6 +52,10 @@ class GpuEngine:
         self._height, self._threads, self._grid, self._together = height, threads, grid, together
         self._plans: dict[str, Plan] = {}
         self._modules: dict[tuple, Module] = {}
+
+    @property
+    def place(self) -> Device:
+        return self.device
 
     def another(self, recurrence: Recurrence) -> GpuEngine:
         return GpuEngine(
@@ -101,7 +104,7 @@ class GpuEngine:
             given |= {"rows_each": rows}
             given |= zip(("row_lo", "row_hi", "left_of", "wide_of"), map(constant, (*problem.window, *columns)))
         for i in plan.cell_sites:
-            array = problem.sites[i]
+            array = contiguous(problem.sites[i], problem.real)
             apart = (s // array.itemsize if size > 1 else 0 for s, size in zip(array.strides, array.shape))
             given[f"a{i}"] = array
             given |= zip((f"a{i}_b", f"a{i}_n", f"a{i}_m"), apart)
@@ -154,6 +157,16 @@ class GpuEngine:
 
     # --- the passes ---------------------------------------------------------------------------------
 
+    def survey(self, array, rows, lo, hi, refused, nan, bad):
+        """See `Engine`; the largest sizes are by item."""
+        holds, meets, largest = survey(self.device, array, rows, lo, hi, refused)
+        nan |= holds
+        bad |= meets
+        return largest
+
+    def largest(self, array, rows, lo, hi):
+        return survey(self.device, array, rows, lo, hi, np.inf)[2]
+
     def _forward(self, problem: Problem, ends: Ends, lattice: list | None):
         plan, (rows, cols) = self.plan(problem.real), self._lattice_shape(problem)
         s, states = plan.schedule, len(self.recurrence.states)
@@ -166,9 +179,6 @@ class GpuEngine:
         self._launch("forward", problem, given)
         return values, borders
 
-    def largest(self, array, rows, lo, hi) -> float:
-        return limits.largest(array, rows, lo, hi)
-
     def forward(self, problem: Problem, ends: Ends) -> Run:
         return Run(problem, ends, *self._forward(problem, ends, None))
 
@@ -179,7 +189,15 @@ class GpuEngine:
         return out
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
-        r, p, zeros = self.recurrence, run.problem, self.device.zeros
+        r, p = self.recurrence, run.problem
+        lost = np.where(p.nan, np.nan, 0.0)
+
+        def zeros(shape, dtype):
+            """Zeros, to which kernels add; NaN for the items that they leave out."""
+            out = self.device.empty(shape, dtype)
+            out[...] = lost.reshape(-1, *[1] * (out.ndim - 1))
+            return out
+
         plan, (rows, cols) = self.plan(p.real), self._lattice_shape(p)
         asked, wanted, arrays = wanted, self._answered(wanted), {}
         for i in wanted.sites:
@@ -187,21 +205,36 @@ class GpuEngine:
             # a parameter that is given with length 1 along an axis that it declares is summed afterwards
             shape = (p.batch, rows if "n" in site.axes else 1, cols if "m" in site.axes else 1)
             cost = site.role == "cost"
-            arrays[f"dW{i}"] = zeros(p.sites[i].shape if cost else shape, p.real if cost else np.float64)
-        params = {name: zeros(p.batch, np.float64) for name in plan.params} if wanted.params else {}
+            arrays[f"dW{i}"] = zeros((p.batch, *p.sites[i].shape[1:]) if cost else shape, p.real if cost else np.float64)
+        params = {name: zeros((p.batch,), np.float64) for name in plan.params} if wanted.params else {}
         arrays |= {f"d{parameter(plan, name)}": total for name, total in params.items()}
         if wanted.occupancy:
             arrays["dO"] = zeros((p.batch, rows, cols), p.real)
         given = self._inputs(p, run.kept) | self._ends(run.ends)
         for c, flow in enumerate(flows.values):
-            given[f"dA{c}"] = np.ascontiguousarray(flow, p.real)
+            given[f"dA{c}"] = contiguous(flow, p.real)
         for name, array in arrays.items():
             given |= {f"all_{name}": array, f"{name}_b": array[:1].size}
         self._launch("backward", p, given, wanted)
-        sites = empty_sites(r, p, asked, p.real, zeros)
-        for i, total in sites.items():
-            total += arrays[f"dW{i}"].sum(axis=tuple(a for a in (1, 2) if total.shape[a] == 1), keepdims=True)
+        sites = self._by_plane(p, {i: arrays[f"dW{i}"] for i in asked.sites})
         return Backward(sites, params if asked.params else {}, arrays["dO"] if asked.occupancy else None)
+
+    def _by_plane(self, problem: Problem, found: dict[int, Any]) -> dict[int, Any]:
+        """What flows to sites, from what each kernel's array has: those of a plane are added up, and axes along which one
+        number serves all."""
+        out: dict[int, Any] = {}
+        planes: dict[str, int] = {}
+        for i, array in found.items():
+            site, own = self.recurrence.sites[i], problem.sites[i].shape
+            if site.role == "cost" and site.name in planes:
+                first = out[planes[site.name]]
+                first += array
+                array = first
+            elif axes := tuple(a for a in (1, 2) if own[a] == 1 < array.shape[a]):
+                array = array.sum(axis=axes, keepdims=True)
+            planes.setdefault(site.name, i)
+            out[i] = array
+        return out
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
         p, longest = run.problem, path_bound(self.recurrence, run.problem)
@@ -210,4 +243,9 @@ class GpuEngine:
         given = self._inputs(p, run.kept) | {"visited": visited, "visited_b": 4 * longest, "counts": counts}
         given |= {f"from_{x}": self._whole_numbers(a) for x, a in zip("nmk", (n, m, k))}
         self._launch("paths", p, given)
+        visited, counts = self.device.host(visited), self.device.host(counts)
         return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]
+
+    def __str__(self) -> str:
+        plan = str(self.plan(np.dtype(np.float32))).replace("float32", "the cost's kind")
+        return f"{plan}\n  engine    CUDA on {self.device.name}, {self._threads} threads a block"
