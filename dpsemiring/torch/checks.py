@@ -11,8 +11,9 @@ NOT_SEEN = None  # what a condition is where the numbers may not be looked at
 
 
 def holds(condition) -> bool | None:
-    """Whether a condition holds anywhere, or NOT_SEEN: inside vmap and compile numbers may not be looked at."""
-    if torch.compiler.is_compiling():
+    """Whether a condition holds anywhere, or NOT_SEEN: inside vmap and compile numbers may not be looked at, and a look at
+    those on a GPU would wait for it."""
+    if torch.compiler.is_compiling() or condition.device.type != "cpu":
         return NOT_SEEN
     try:
         return bool(condition.any())
@@ -22,7 +23,7 @@ def holds(condition) -> bool | None:
 
 def extremes(numbers) -> tuple[int, int] | None:
     """The least and the greatest of some whole numbers; NOT_SEEN where there are none, or none may be looked at."""
-    if torch.compiler.is_compiling() or not numbers.numel():
+    if torch.compiler.is_compiling() or not numbers.numel() or numbers.device.type != "cpu":
         return NOT_SEEN
     try:
         low, high = numbers.aminmax()
@@ -69,10 +70,20 @@ def real_tensor(what, value) -> torch.Tensor:
 
 
 def check_place(what, value):
-    if value.device.type != "cpu" or value.layout != torch.strided:
-        found = f"on the device {value.device}" if value.device.type != "cpu" else f"of the layout {value.layout}"
-        mend = ".cpu()" if value.device.type != "cpu" else ".to_dense()"
-        raise TypeError(f"{what} is {found}; this version computes with dense tensors on the CPU: pass tensor{mend}")
+    there = value.device.type in ("cpu", "cuda")
+    if not there or value.layout != torch.strided:
+        found = f"of the layout {value.layout}" if there else f"on the device {value.device}"
+        mend = ".to_dense()" if there else ".cpu()"
+        raise TypeError(f"{what} is {found}; dense tensors on the CPU or a CUDA device are expected: pass tensor{mend}")
+
+
+def check_one_device(named) -> None:
+    """Refuse tensors, (what, tensor) each, that lie on several devices."""
+    named = list(named)
+    for what, value in named[1:]:
+        first, other = named[0][1].device, value.device
+        if first != other:
+            raise TypeError(f"{named[0][0]} is on {first} and {what} on {other}; use one device: tensor.to({str(first)!r})")
 
 
 def kind_of(*tensors) -> torch.dtype:

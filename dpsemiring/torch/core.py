@@ -15,6 +15,7 @@ import torch
 
 from dpsemiring.api import Result, Solver
 from dpsemiring.run.shapes import main_plane
+from dpsemiring.torch import bridge
 from dpsemiring.torch.checks import holds
 
 LARGE = 1 << 16  # numbers: it pays to see whether a product can be spared
@@ -28,6 +29,7 @@ class Memory:
     result: Result | None = None
     tensors: tuple = ()  # held, so that no others can take their place
     places: tuple = ()
+    check: bool = False  # whether numbers on a GPU are looked at
 
     def keep(self, result: Result, tensors) -> None:
         self.result = result
@@ -56,10 +58,6 @@ def given(numbers, flows) -> tuple[list, list]:
     """Those of the numbered inputs to which anything flows, and what does."""
     found = [(i, f) for i, f in zip(numbers, flows) if f is not None]
     return [i for i, _ in found], [f for _, f in found]
-
-
-def _array(tensor):
-    return tensor.detach().resolve_neg().numpy()
 
 
 def _place(tensor):
@@ -101,13 +99,15 @@ class Core:
     def result(self, memory: Memory, tensors) -> Result:
         """The run over the tensors of a call."""
         if not memory.holds(tensors):
-            n_len, m_len = (None if t is None else _array(t) for t in tensors[:2])
-            values = dict(zip(self.inputs + self.others, map(_array, tensors[2:])))
-            planes, full = self.cost(values)
-            lengths = None
-            if n_len is not None or m_len is not None:
-                lengths = (full[0] if n_len is None else n_len, full[1] if m_len is None else m_len)
-            memory.keep(self.solver(planes, lengths, {name: values[name] for name in self.solver.params}), tensors)
+            with bridge.beside(tensors):
+                n_len, m_len = (None if t is None else bridge.array_of(t) for t in tensors[:2])
+                values = dict(zip(self.inputs + self.others, map(bridge.array_of, tensors[2:])))
+                planes, full = self.cost(values)
+                lengths = None
+                if n_len is not None or m_len is not None:
+                    lengths = (full[0] if n_len is None else n_len, full[1] if m_len is None else m_len)
+                params = {name: values[name] for name in self.solver.params}
+                memory.keep(self.solver(planes, lengths, params, check=memory.check), tensors)
         assert memory.result is not None
         return memory.result
 
@@ -118,20 +118,23 @@ class Core:
 
     def totals(self, memory, tensors) -> list[torch.Tensor]:
         """Every output, (B,); the first is the total."""
-        return [torch.from_numpy(o) for o in self.result(memory, tensors).outputs.values()]
+        with bridge.beside(tensors):
+            return [bridge.tensor_of(o) for o in self.result(memory, tensors).outputs.values()]
 
     def gradient(self, memory, wanted, tensors) -> list[torch.Tensor]:
         """d total / d the inputs numbered by `wanted`, like these."""
-        return self._read(self.result(memory, tensors), wanted, tensors[2:])
+        with bridge.beside(tensors):
+            return self._read(self.result(memory, tensors), wanted, tensors[2:])
 
     def second(self, memory, wanted, along, tensors, directions) -> list[torch.Tensor]:
         """d (d total / d the wanted inputs), while the inputs numbered by `along` move in these directions."""
-        # what flows in may be infinite, where a loss is; a direction must not be
-        arrays = (np.where(np.isinf(a), np.nan, a) for a in map(_array, directions))
-        moving = {self.inputs[i]: a for i, a in zip(along, arrays)}
-        cost = {name: moving.pop(name) for name in self.planes if name in moving}
-        return self._read(self.result(memory, tensors).along(cost=cost, params=moving), wanted, tensors[2:])
+        with bridge.beside(tensors):
+            # what flows in may be infinite, where a loss is; a direction must not be
+            arrays = (np.where(np.isinf(a), np.nan, a) for a in map(bridge.array_of, directions))
+            moving = {self.inputs[i]: a for i, a in zip(along, arrays)}
+            cost = {name: moving.pop(name) for name in self.planes if name in moving}
+            return self._read(self.result(memory, tensors).along(cost=cost, params=moving), wanted, tensors[2:])
 
     def _read(self, found, wanted, inputs):
         arrays = (found.marginals[self.inputs[i]] if i < len(self.planes) else found.grad(self.inputs[i]) for i in wanted)
-        return [torch.as_tensor(a, dtype=inputs[i].dtype) for i, a in zip(wanted, arrays)]
+        return [bridge.tensor_of(np.asarray(a) if np.isscalar(a) else a).to(inputs[i].dtype) for i, a in zip(wanted, arrays)]

@@ -165,9 +165,11 @@ def _gather(what, log_probs, labels):
             f"{what}: label {int(labels[(*b, m)])} of item {b[0] if b else 0} at column {m} is outside "
             f"0 .. {log_probs.shape[-1] - 1}"
         )
+    labels = labels.clamp(0, log_probs.shape[-1] - 1)
     lead = common_batch(what, ("log_probs", log_probs.shape[:-2]), (second, labels.shape[:-1]))
     rows = log_probs.to(kind_of(log_probs)).expand(*lead, *log_probs.shape[-2:])
-    return rows.gather(-1, labels[..., None, :].expand(*lead, log_probs.shape[-2], labels.shape[-1]))
+    found = rows.gather(-1, labels[..., None, :].expand(*lead, log_probs.shape[-2], labels.shape[-1]))
+    return found if wrong.device.type == "cpu" else torch.where(wrong[..., None, :], math.nan, found)
 
 
 def nll(log_probs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

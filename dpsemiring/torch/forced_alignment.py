@@ -150,7 +150,7 @@ def _best_columns(log_probs: Tensor, labels: Tensor, frames: Tensor, sizes: Tens
 
 def _frames_of(places: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """(B, S) each: the first frame of each place and the one after the last; -1 for places that have none."""
-    times = torch.arange(places.shape[1]).expand_as(places)
+    times = torch.arange(places.shape[1], device=places.device).expand_as(places)
     index = torch.where(places >= 0, places, size)  # the rest goes to a column that is left out
     starts = places.new_full((len(places), size + 1), places.shape[1]).scatter_reduce(1, index, times, "amin")[:, :size]
     ends = places.new_full((len(places), size + 1), -2).scatter_reduce(1, index, times, "amax")[:, :size] + 1

@@ -56,6 +56,8 @@ def may_fuse(core: Core, planes: Planes, shape, numbers) -> bool:
         if not isinstance(plane, TensorSource):
             return False
         tensors += (tensor for tensor, _ in plane.tensors())
+    if any(tensor.device.type != "cpu" for tensor in tensors):
+        return False
     return all(unpack_dual(tensor).tangent is None for tensor in tensors)
 
 

@@ -13,9 +13,9 @@ import torch
 from dpsemiring.api import Solver
 from dpsemiring.declare.costs import Source
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
-from dpsemiring.torch import ops
+from dpsemiring.torch import bridge, ops
 from dpsemiring.torch.autograd import Gradient, Total
-from dpsemiring.torch.checks import check_place, real_tensor
+from dpsemiring.torch.checks import check_one_device, check_place, real_tensor
 from dpsemiring.torch.core import Core, Memory
 from dpsemiring.torch.fused import Fused, TotalOfSources, costs, kind_of_all, may_fuse
 from dpsemiring.torch.sources import TensorSource
@@ -33,9 +33,7 @@ def core_of(solver: Solver) -> Core:
     return core
 
 
-def solve(
-    solver: Solver, cost, lengths=None, params: Mapping[str, object] | None = None, check: bool = False
-) -> TensorResult:
+def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | None = None, check: bool = False) -> TensorResult:
     """What ``solver(cost, lengths, params)`` gives for tensors; see `Solver.__call__`."""
     recurrence, core = solver.recurrence, core_of(solver)
     planes, as_dict = planes_by_name(recurrence, cost)
@@ -52,7 +50,11 @@ def solve(
     lengths = _lengths(lengths, shape[0])
     kind = kind_of_all(planes.values())
     numbers, whole_numbers = [], []
-    values = {name: _number(name, value) for name, value in given.items()}
+    named = [(f"plane {name!r}", tensor) for name, plane in planes.items() for tensor in _tensors_of(plane)]
+    for what, tensor in named:
+        check_place(what, tensor)
+    values = {name: _number(name, value, named[0][1].device) for name, value in given.items()}
+    check_one_device([*named, *((f"params[{name!r}]", value) for name, value in values.items())])
     for name in core.reals + core.others:
         value, param = values[name], solver.params[name]
         full = param_shape(param, tuple(value.shape), shape, batched, recurrence.extra)
@@ -67,7 +69,8 @@ def solve(
     if may_fuse(core, planes, shape, numbers):
         fused = Fused(core, planes)
         return FusedResult(fused, fused.tensors(lengths, shape[0], numbers, whole_numbers), *rest)
-    return TensorResult(core, [*lengths, *costs(core, planes, lengths), *numbers, *whole_numbers], *rest)
+    tensors = [*lengths, *costs(core, planes, lengths), *numbers, *whole_numbers]
+    return TensorResult(core, tensors, *rest, check=check)
 
 
 LOST = "torch takes this derivative for 0, without a word"
@@ -80,15 +83,24 @@ def _forward_modes() -> int:
     return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack)
 
 
-def _number(name, value) -> torch.Tensor:
-    """A Param's value as a tensor."""
+def _tensors_of(plane) -> list[torch.Tensor]:
+    return [tensor for tensor, _ in plane.tensors()] if isinstance(plane, TensorSource) else [plane]
+
+
+def _number(name, value, device: torch.device) -> torch.Tensor:
+    """A Param's value as a tensor; single numbers need not lie on the cost's device."""
     what = f"params[{name!r}]"
     if isinstance(value, np.ndarray):
         raise TypeError(f"{what} is a NumPy array and the cost a torch tensor; use one library: torch.as_tensor(array)")
     if not isinstance(value, torch.Tensor):
         made = torch.as_tensor(value)  # plain numbers come in torch's default kind, and would be rounded to it
-        return torch.as_tensor(value, dtype=torch.float64) if made.is_floating_point() else made
+        kind = torch.float64 if made.is_floating_point() else made.dtype
+        if device.type != "cpu" and made.ndim == 0:  # a fill, where a copy could not be captured
+            return torch.full((), value, dtype=kind, device=device)
+        return torch.as_tensor(value, dtype=kind, device=device)
     check_place(what, value)
+    if value.numel() == 1:
+        value = value.to(device)
     if value.is_complex():
         raise TypeError(f"{what} has the dtype {value.dtype}; real numbers are expected")
     return value
@@ -128,9 +140,9 @@ class TensorResult:
         All outputs by name; those whose names are free are attributes as well.
     """
 
-    def __init__(self, core: Core, tensors, batched: bool, as_dict: bool, shapes):
+    def __init__(self, core: Core, tensors, batched: bool, as_dict: bool, shapes, check: bool = False):
         self._core, self._tensors, self._batched, self._as_dict, self._shapes = core, tensors, batched, as_dict, shapes
-        self._memory = Memory()
+        self._memory = Memory(check=check)
         self.outputs = {name: self._shaped(value) for name, value in zip(core.outputs, self._totals())}
 
     def _totals(self):
@@ -217,17 +229,20 @@ class TensorResult:
     @property
     def occupancy(self) -> torch.Tensor:
         """As `Result.occupancy`."""
-        return self._shaped(torch.from_numpy(self._plain.occupancy.copy()))
+        with bridge.beside(self._tensors):
+            return self._shaped(bridge.tensor_of(self._plain.occupancy.copy()))
 
     @property
     def accumulated_cost(self) -> torch.Tensor:
         """As `Result.accumulated_cost`."""
-        return self._shaped(torch.from_numpy(self._plain.accumulated_cost.copy()))
+        with bridge.beside(self._tensors):
+            return self._shaped(bridge.tensor_of(self._plain.accumulated_cost.copy()))
 
     @property
     def path(self):
         """As `Result.path`: an (L, 2) int64 tensor, or a list of one for each item."""
-        return self._listed([torch.from_numpy(np.ascontiguousarray(p)) for p in self._plain.path])
+        with bridge.beside(self._tensors):
+            return self._listed([bridge.tensor_of(p.copy()) for p in self._plain.path])
 
     @property
     def path_states(self):
@@ -237,7 +252,8 @@ class TensorResult:
     @property
     def path_steps(self):
         """As `Result.path_steps`: int64 tensors."""
-        return self._listed([torch.from_numpy(np.ascontiguousarray(p)) for p in self._plain.path_steps])
+        with bridge.beside(self._tensors):
+            return self._listed([bridge.tensor_of(p.copy()) for p in self._plain.path_steps])
 
     @property
     def paths(self):

@@ -136,9 +136,11 @@ def _rows_of(what, table, rows):
     if holds(wrong):
         *b, n = wrong.nonzero()[0].tolist()
         raise ValueError(f"{what}: label {int(rows[(*b, n)])} of item {b[0] if b else 0} at row {n} is outside 0 .. {count - 1}")
+    rows = rows.clamp(0, count - 1)
     lead = common_batch(what, ("table", table.shape[:-2]), ("rows", rows.shape[:-1]))
     shape = (*lead, rows.shape[-1], table.shape[-1])
-    return table.expand(*lead, *table.shape[-2:]).gather(-2, rows[..., None].expand(shape))
+    found = table.expand(*lead, *table.shape[-2:]).gather(-2, rows[..., None].expand(shape))
+    return found if wrong.device.type == "cpu" else torch.where(wrong[..., None], torch.nan, found)
 
 
 @contextmanager
