@@ -14,7 +14,9 @@ def as_array(x):
 
 
 def _power_of_two(e):
-    return np.ldexp(1.0, (e if hasattr(e, "astype") else np.asarray(e)).astype(np.int32, copy=False))
+    e = (e if hasattr(e, "astype") else np.asarray(e)).astype(np.int32, copy=False)
+    # a device's library may take a plain 1.0 beside int32 for half precision
+    return np.ldexp(1.0 if isinstance(e, HOST) else np.ones_like(e, dtype=np.float64), e)
 
 
 def _exp2_below(e, most):
@@ -104,10 +106,22 @@ AXIS = {
     "arrange": arrange,
 }
 
+
+def _reduce(ufunc, name):
+    """Along axis 0; arrays of a device have a method for it, which may refuse an array without a number."""
+
+    def reduced(x):
+        if isinstance(x, np.ndarray):
+            return ufunc.reduce(x, axis=0)
+        return getattr(x, name if x.size else "sum")(axis=0)
+
+    return reduced
+
+
 REDUCE = {
-    "reduce_sum": lambda x: np.add.reduce(x, axis=0) if isinstance(x, np.ndarray) else x.sum(axis=0),
-    "reduce_min": lambda x: np.minimum.reduce(x, axis=0) if isinstance(x, np.ndarray) else x.min(axis=0),
-    "reduce_max": lambda x: np.maximum.reduce(x, axis=0) if isinstance(x, np.ndarray) else x.max(axis=0),
+    "reduce_sum": _reduce(np.add, "sum"),
+    "reduce_min": _reduce(np.minimum, "min"),
+    "reduce_max": _reduce(np.maximum, "max"),
     "threshold": threshold,
 }
 

@@ -164,7 +164,7 @@ FORMS = {
 def _direction(x, place) -> Prepared:
     """Frames scaled to length 1. Frames of zeros stay so, and have 1 in one of two further features, which is half a
     squared distance of their own from every other frame."""
-    most = np.max(np.abs(x), axis=1, keepdims=True) if x.shape[1] else np.zeros_like(x, shape=(len(x), 1))
+    most = np.max(np.abs(x), axis=1, keepdims=True) if x.size else np.zeros_like(x, shape=(len(x), 1))
     scaled = x / np.where(most == 0.0, 1.0, most)
     scaled_length = np.sqrt(np.sum(scaled * scaled, axis=1, keepdims=True))
     unit, length = scaled / np.where(most == 0.0, 1.0, scaled_length), scaled_length * most

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from threading import RLock
 from typing import Any
@@ -95,13 +95,19 @@ class CupyDevice(Device):
 
     def launch(self, text: str, kernel: str, grid: int, threads: int, types: Sequence[str], values: Sequence[Any]) -> None:
         with cupy.cuda.Device(self.number):
-            _module(text).get_function(kernel)((grid,), (threads,), tuple(map(_passed, types, values)))
+            _kernel(text, kernel, self.number)((grid,), (threads,), tuple(map(_passed, types, values)))
 
 
 @lru_cache(maxsize=4096)
 def _module(text: str):
     """The text, compiled when a kernel of it is first launched; CuPy keeps the result on disk."""
     return cupy.RawModule(code=text, options=OPTIONS)
+
+
+@lru_cache(maxsize=4096)
+def _kernel(text: str, name: str, _: int):
+    """A kernel of a text, on a device."""
+    return _module(text).get_function(name)
 
 
 def _passed(kind: str, value):
@@ -156,10 +162,7 @@ class _Constants:
 
 @contextmanager
 def beside(stream, allocate: Callable[[int, int, int], int], free: Callable[[int], None]):
-    """CuPy on the stream and out of the memory of another library.
-
-    `stream` is that library's; `allocate(size, device, stream)` and `free(pointer)` are its allocator's.
-    """
+    """CuPy on the stream and out of the memory of another library, whose stream and allocator these are."""
     current = _stream(stream)
 
     def taken(size: int, number: int) -> int:
@@ -170,9 +173,7 @@ def beside(stream, allocate: Callable[[int, int, int], int], free: Callable[[int
             free(pointer)
 
     allocator = cupy.cuda.PythonFunctionAllocator(taken, left)
-    with ExitStack() as stack:
-        stack.enter_context(cupy.cuda.using_allocator(allocator.malloc))
-        stack.enter_context(current)
+    with cupy.cuda.Device(stream.device_index), cupy.cuda.using_allocator(allocator.malloc), current:
         yield
 
 

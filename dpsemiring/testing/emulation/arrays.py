@@ -79,6 +79,9 @@ class DeviceArray(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         if method != "__call__" or set(kwargs) - {"out", "dtype", "casting"}:
             raise HostLook(f"np.{ufunc.__name__}.{method} with {', '.join(kwargs) or 'no keyword'}: not for device arrays")
+        arrays = [x for x in inputs if isinstance(x, DeviceArray)]
+        if any(isinstance(x, float) for x in inputs) and not any(x.dtype.kind == "f" for x in arrays):
+            raise HostLook(f"np.{ufunc.__name__} of a float and of whole numbers: CuPy may choose half precision")
         return self._wrap(getattr(ufunc, method)(*self._bare(inputs), **self._bare(kwargs)), kwargs.get("out"))
 
     def __array_function__(self, func, types, args, kwargs):
@@ -96,8 +99,19 @@ class DeviceArray(NDArrayOperatorsMixin):
 
         return method
 
-    reshape, copy, ravel = _method("reshape"), _method("copy"), _method("ravel")
-    sum, min, max, any, all, argmax = map(_method, ("sum", "min", "max", "any", "all", "argmax"))
+    reshape, copy = _method("reshape"), _method("copy")
+    sum, any = _method("sum"), _method("any")
+
+    def min(self, axis):
+        return self._least_or_greatest("min", axis)
+
+    def max(self, axis):
+        return self._least_or_greatest("max", axis)
+
+    def _least_or_greatest(self, name, axis):
+        if not self.size:
+            raise HostLook(f"{name} of nothing: CuPy refuses it whatever the axis")
+        return self._wrap(getattr(self._array, name)(axis=axis))
 
     def __getitem__(self, index):
         return self._wrap(self._array[self._index(index)])
