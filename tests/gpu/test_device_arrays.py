@@ -3,14 +3,13 @@
 Every test runs on the stand-in, and on CuPy where there is a GPU.
 """
 
-import sys
-
 import cuda_cases as cases
 import numpy as np
 import pytest
 from gpus import missing_gpu
 
 import dpsemiring as dp
+from dpsemiring.run.gpu import cupy_device
 from dpsemiring.testing.emulation.arrays import FUNCTIONS, HostLook
 from dpsemiring.testing.emulation.device import EmulatedDevice
 from dpsemiring.testing.problems import HAVE_DERIVATIVE, as_float, roles
@@ -217,6 +216,12 @@ def test_with_check_it_is_refused(bench):
     with pytest.raises(ValueError, match="label 7 of item 0 at column 2 is outside"):
         solver(gathered, check=True)
     assert np.isnan(bench.back(solver(gathered).total)).all()
+    p = np.full((2, 4, 1), 0.5)
+    p[1, 2, 0] = 1.5
+    crossed = dp.costs.bce(bench.to(p), bench.to(np.ones((2, 4, 1))))
+    with pytest.raises(ValueError, match=r"x holds 1\.5 in item 1 at row 2, feature 0"):
+        solver(crossed, check=True)
+    np.testing.assert_array_equal(np.isnan(bench.back(solver(crossed).total)), [False, True])
 
 
 def test_a_temperature_on_the_device(bench):
@@ -318,8 +323,8 @@ def test_cupy_has_what_the_stand_in_allows():
 
 def test_without_a_gpu_the_hint(monkeypatch):
     """Asking for the GPU where there is no CuPy, or no device, says what to install."""
-    monkeypatch.delitem(sys.modules, "dpsemiring.run.gpu.cupy_device", raising=False)
-    monkeypatch.setitem(sys.modules, "cupy", None)
+    cupy_device.device.cache_clear()
+    monkeypatch.setattr(cupy_device, "cupy", None)
     with pytest.raises(ImportError, match=r"pip install dpsemiring\[gpu-cuda12\], or \[gpu-cuda13\]"):
         dp.compile(dp.topologies.dtw(), dp.Tropical, engine="gpu")
 

@@ -15,17 +15,22 @@ from dpsemiring.run.gpu.device import Device
 
 try:
     import cupy
-except ImportError as error:
-    raise ImportError(
-        "the GPU is reached by way of CuPy, which is not installed: pip install dpsemiring[gpu-cuda12], or [gpu-cuda13], as "
-        "the driver has it (nvidia-smi says)"
-    ) from error
+except ImportError:
+    cupy = None
 
 OPTIONS = ("--std=c++17",)
 BLOCKS_EACH = 8  # CUDA blocks for each multiprocessor: more wait in line without need, and each has scratch of its own
 MOST_CONSTANTS = 1 << 26  # bytes of constants that are kept
 
 _KINDS = {"i64": np.int64, "int": np.int32, "float": np.float32, "double": np.float64}
+
+
+def _need_cupy() -> None:
+    if cupy is None:
+        raise ImportError(
+            "a GPU is reached by way of CuPy, which is not installed: pip install dpsemiring[gpu-cuda12], or [gpu-cuda13], "
+            "whichever CUDA version nvidia-smi shows"
+        )
 
 
 def device_of(array) -> CupyDevice:
@@ -39,9 +44,12 @@ def device(number: int | None = None) -> CupyDevice:
 
     Raises
     ------
+    ImportError
+        Without CuPy.
     RuntimeError
         If there is none.
     """
+    _need_cupy()
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -50,8 +58,8 @@ def device(number: int | None = None) -> CupyDevice:
         why = ""
     if not count:
         raise RuntimeError(
-            f"CuPy finds no CUDA device{why}; a driver that fits it is needed: pip install dpsemiring[gpu-cuda12] or "
-            "[gpu-cuda13] as nvidia-smi says, or compile with engine='cpu'"
+            f"CuPy finds no CUDA device{why}; where there is one, install what fits its driver: pip install "
+            "dpsemiring[gpu-cuda12], or [gpu-cuda13], whichever CUDA version nvidia-smi shows"
         )
     return CupyDevice(cupy.cuda.Device().id if number is None else number)
 
@@ -163,6 +171,7 @@ class _Constants:
 @contextmanager
 def beside(stream, allocate: Callable[[int, int, int], int], free: Callable[[int], None]):
     """CuPy on the stream and out of the memory of another library, whose stream and allocator these are."""
+    _need_cupy()
     current = _stream(stream)
 
     def taken(size: int, number: int) -> int:
