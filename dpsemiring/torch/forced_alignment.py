@@ -142,8 +142,8 @@ def _best_columns(log_probs: Tensor, labels: Tensor, frames: Tensor, sizes: Tens
         solver = solver_of(Tropical, topologies.ctc)
         log_probs, labels, frames, sizes = (t if some.all() else t[some] for t in (log_probs, labels, frames, sizes))
         paths = solver(gathered(log_probs, labels), lengths=(frames, 2 * sizes + 1), params={"labels": labels}).path
-        lengths = torch.zeros(len(some), dtype=torch.int64)
-        lengths[some] = torch.tensor([len(path) for path in paths])
+        lengths = torch.zeros(len(some), dtype=torch.int64, device=some.device)
+        lengths[some] = torch.tensor([len(path) for path in paths], device=some.device)
         columns[within(lengths, columns.shape[1])] = torch.cat(paths)[:, 1]
     return columns
 

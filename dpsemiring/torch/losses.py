@@ -203,7 +203,7 @@ def finished(result, cost, lengths, normalize, zero_infinity, reduction) -> torc
     """The total, divided, with infinities taken out, reduced."""
     total = result.total
     if normalize is not None:
-        total = total / _divisor(result, cost, lengths, normalize).to(total.dtype)
+        total = total / _divisor(result, cost, lengths, normalize).to(total)
     return reduced(without_infinities(total) if zero_infinity else total, reduction)
 
 
