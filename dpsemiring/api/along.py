@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dpsemiring.api import fronts
 from dpsemiring.api.derivatives import Derivatives
 from dpsemiring.run.directions import with_tangents
 from dpsemiring.run.inputs import whole
@@ -27,6 +28,8 @@ class Along:
 
     def __init__(self, solver: Solver, engine: Engine, run: Run, cost, params):
         engine = solver.dual(engine)
+        if run.problem.home is not engine.place:
+            cost, params = fronts.carried(cost, params, engine.place)
         problem = with_tangents(solver.recurrence, solver.params, whole(run.problem), cost, params, engine)
         self._solver = solver
         self._derivatives = Derivatives(solver, engine, engine.forward(problem, run.ends))

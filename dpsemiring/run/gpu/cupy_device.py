@@ -35,10 +35,9 @@ def _need_cupy() -> None:
 
 def device_of(array) -> CupyDevice:
     """The device of a CuPy array."""
-    return device(array.device.id)
+    return _known(array.device.id)
 
 
-@cache
 def device(number: int | None = None) -> CupyDevice:
     """A device by its number; by default the current one.
 
@@ -61,7 +60,12 @@ def device(number: int | None = None) -> CupyDevice:
             f"CuPy finds no CUDA device{why}; where there is one, install what fits its driver: pip install "
             "dpsemiring[gpu-cuda12], or [gpu-cuda13], whichever CUDA version nvidia-smi shows"
         )
-    return CupyDevice(cupy.cuda.Device().id if number is None else number)
+    return _known(cupy.cuda.Device().id if number is None else number)
+
+
+@cache
+def _known(number: int) -> CupyDevice:
+    return CupyDevice(number)
 
 
 class CupyDevice(Device):
@@ -121,7 +125,7 @@ def _kernel(text: str, name: str, _: int):
 def _passed(kind: str, value):
     """An argument as a launch takes it: of just the declared kind."""
     if kind.endswith("*"):
-        return np.intp(0) if value is None else value
+        return np.uintp(0) if value is None else value
     return _KINDS[kind](value)
 
 
