@@ -64,12 +64,18 @@ class NoCuPy:
             def is_capturing(self):
                 return this.capturing
 
+            @classmethod
+            def from_external(cls, stream):
+                this.calls.append(f"on stream {stream.cuda_stream}")
+                return cls()
+
         self.cuda = SimpleNamespace(
             Device=Device,
             Stream=Stream,
             MemoryPool=lambda: SimpleNamespace(malloc=None),
             get_current_stream=Stream,
-            using_allocator=lambda _: nullcontext(),
+            using_allocator=lambda malloc: this.calls.append(malloc) or nullcontext(),
+            PythonFunctionAllocator=lambda malloc, free: SimpleNamespace(malloc=(malloc, free)),
             runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
         )
 
@@ -158,6 +164,18 @@ def test_what_a_capture_has_read_is_never_let_go(no_cupy, monkeypatch):
         device.constant(np.full(8, k))
     assert "wait for the device" in no_cupy.calls  # before constants are let go
     assert device.constant(np.arange(4)) is first and len(device._constants._known) == 1
+
+
+def test_beside_another_library(no_cupy):
+    """On its stream, out of its memory: sizes and pointers as CuPy hands them to functions in Python."""
+    taken, left = [], []
+    stream = SimpleNamespace(__cuda_stream__=None, cuda_stream=7, device_index=0)
+    with cupy_device.beside(stream, lambda *size: taken.append(size) or 96, left.append):
+        (malloc, free) = next(call for call in no_cupy.calls if isinstance(call, tuple))
+        assert malloc(16, 0) == 96 and malloc(0, 0) == 0
+        free(96, 0)
+        free(0, 0)
+    assert taken == [(16, 0, 7)] and left == [96] and "on stream 7" in no_cupy.calls and "aside" in no_cupy.calls
 
 
 def test_arguments_are_of_just_the_declared_kind():
