@@ -78,7 +78,7 @@ REFUSED = {
         ValueError,
         "two different Params are named 'w'",
     ),
-    "an engine unknown": (lambda: dp.compile(dp.topologies.dtw(), dp.Tropical, engine="gpu"), ValueError, "engine is one of"),
+    "an engine unknown": (lambda: dp.compile(dp.topologies.dtw(), dp.Tropical, engine="tpu"), ValueError, "engine is one of"),
 }
 
 
