@@ -14,9 +14,10 @@ def as_array(x):
 
 
 def _power_of_two(e):
-    e = (e if hasattr(e, "astype") else np.asarray(e)).astype(np.int32, copy=False)
+    if isinstance(e, HOST):
+        return np.ldexp(1.0, np.asarray(e).astype(np.int32, copy=False))
     # a device's library may take a plain 1.0 beside int32 for half precision
-    return np.ldexp(1.0 if isinstance(e, HOST) else np.ones_like(e, dtype=np.float64), e)
+    return np.ldexp(np.ones_like(e, dtype=np.float64), e.astype(np.int32, copy=False))
 
 
 def _exp2_below(e, most):

@@ -27,8 +27,11 @@ _ready: dict[str, tuple[type, Callable]] = {}
 
 def prepare() -> None:
     """Make ready what answers for the libraries that are imported already."""
-    for library, (kind, room, function) in _ALL.items():
-        if library in sys.modules and library not in _ready and hasattr(sys.modules[library], kind):
+    for library in _ALL:
+        if library not in sys.modules or library in _ready:
+            continue
+        kind, room, function = _ALL[library]
+        if hasattr(sys.modules[library], kind):
             found = getattr(import_module(room), function)
             array = getattr(sys.modules[library], kind)
             if library in _ROOMS:
