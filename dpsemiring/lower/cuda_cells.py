@@ -1,18 +1,20 @@
-"""The CUDA target, inside a strip: a cell's statements, and the sweeps over its cells.
+"""The CUDA target, inside a panel: a cell's statements, and the sweeps over its cells.
 
-`advance` computes a strip's accumulated values in the order of time, `retreat` walks them back, `choose` tells which
-arc a path came along. `cuda_strip.cuh` holds the structures that the text is written in.
+`advance` computes the accumulated values of some times, `retreat` walks them back, `choose` tells which arc a path came
+along. `cuda_panel.cuh` tells what a panel is, and holds the structures that the text is written in.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
+from textwrap import wrap
 
 from dpsemiring.algebra.expr import BOOL, INT, REAL, Node
-from dpsemiring.lower.cell import Cell
+from dpsemiring.lower.cell import Cell, Load
 from dpsemiring.lower.kernel import Kernel, variant
-from dpsemiring.lower.plan import Wanted
+from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import Code, Writer, moved
 
 TYPES = {REAL: "F", INT: "I", BOOL: "bool"}
@@ -48,10 +50,11 @@ class Braces(Writer):
 
 
 class Sweeps(Kernel):
-    """The device functions over one strip."""
+    """The device functions over one panel."""
 
     def __init__(self, plan):
         super().__init__(plan)
+        self.outside_lane = _outside_lane(plan)
         self.single = plan.real == "float32"
         self.types = [TYPES[kind] for kind in plan.kinds]
         self.w = Braces()
@@ -98,49 +101,101 @@ class Sweeps(Kernel):
             kind = TYPES[code.shared_kinds.get(name, REAL)]
             self.w(f"const {kind} {narrow} = {kind}({name});")
 
-    def loads(self, code: Code, cell: Cell) -> None:
-        """Fetch the leaves that a cell uses."""
+    def rows(self, cell: Cell, code: Code, by: int) -> list[tuple[str, str]]:
+        """The sites of a lane's columns that a cell uses: the array's name, and the call that fills it for row n + by."""
+        found = []
+        for node in code.used:
+            name = self.leaf(node)
+            if name.startswith("w") and node not in cell.loads and node not in cell.starts:
+                site = self.plan.recurrence.sites[int(name[1:])]
+                n, m = moved("n", site.at[0] + by), moved("z.left", site.at[1])
+                found.append((f"row_{name}", f"W{name[1:]}.load(row_{name}, {n}, {m}, {self.number(self.outside(site))});"))
+        return found
+
+    def loads(self, code: Code, cell: Cell, earlier: Callable[[Load], str], site: Callable[[str], str]) -> None:
+        """Name the leaves that a cell uses: accumulated values and sites that vary from cell to cell, by the texts for them."""
         for node in code.used:
             name = self.leaf(node)
             if node in cell.loads:
-                d = cell.loads[node]
-                place = f"{moved('l', -d.dn)}, {moved('m', -d.dm)}, {d.state}"
-                zero = self.constant(self.plan.recurrence.semiring.trace.zero[d.component])
-                self.w(f"const {TYPES[node.kind]} {name} = S{d.component}.get(z, {place}, {zero});")
+                self.w(f"const {TYPES[node.kind]} {name} = {earlier(cell.loads[node])};")
             elif node in cell.starts:
-                self.w(f"const F {name} = {self.starts_here(*self.plan.patterns[cell.starts[node]])};")
+                self.w(f"const F {name} = {self.lies_at(self.plan.patterns[cell.starts[node]])};")
             elif name.startswith("w"):
-                site = self.plan.recurrence.sites[int(name[1:])]
-                place = f"{moved('n', site.at[0])}, {moved('m', site.at[1])}"
-                self.w(f"const F {name} = W{name[1:]}.read({place}, {self.number(self.outside(site))});")
+                self.w(f"const F {name} = {site(name)};")
+
+    def read(self, name: str) -> str:
+        """A site at the cell (n, m)."""
+        site = self.plan.recurrence.sites[int(name[1:])]
+        return f"W{name[1:]}.read({moved('n', site.at[0])}, {moved('m', site.at[1])}, {self.number(self.outside(site))})"
 
     @staticmethod
-    def starts_here(n: int | None, m: int | None) -> str:
+    def lies_at(pattern: tuple[int | None, int | None]) -> str:
+        """Whether the cell (n, m) is the one, or one of those, of a start or an end."""
         tests = [
             f"{axis} == {index}" if index >= 0 else f"{axis} == {size} - {-index}"
-            for axis, index, size in (("n", n, "z.length"), ("m", m, "z.cols"))
+            for axis, index, size in zip("nm", pattern, ("z.length", "z.cols"))
             if index is not None
         ]
         return " && ".join(tests) or "true"
 
+    def at_ends(self, condition: str, give) -> None:
+        """For the ends e among a lane's cells of row n, where a condition holds: the statements of `give(k)` for column c."""
+        tests = []
+        for n, m in dict.fromkeys(end.pattern for end in self.plan.recurrence.ends):
+            column = None if m is None else str(m) if m >= 0 else f"z.cols - {-m}"
+            row = [] if n is None else [f"n == {n}" if n >= 0 else f"n == z.length - {-n}"]
+            tests.append(" && ".join([*row, *([] if column is None else [f"z.left <= {column} && {column} < z.left + COLUMNS"])]))
+        here = "" if not all(tests) else f" && ({' || '.join(f'({t})' for t in tests) if len(tests) > 1 else tests[0]})"
+        states = dict.fromkeys(end.state for end in self.plan.recurrence.ends)
+        loop = "for (i64 e = ends.first(n, z.left); ends.at(e, n, z.left); e++)"
+        with self.w.block(f"if ({condition}{here})"), self.w.block(loop):
+            self.w("#pragma unroll")
+            with self.w.block("for (int c = 0; c < COLUMNS; c++)"):
+                for k in states:
+                    self.w(*(f"if (ends.m[e] == z.left + c && ends.k[e] == {k}) {line}" for line in give(k)))
+
+    def zero(self, c: int) -> str:
+        return self.constant(self.plan.recurrence.semiring.trace.zero[c])
+
+    @property
+    def X(self) -> list[str]:
+        """The rows of accumulated values that a lane holds."""
+        return [f"X{c}" for c in self.components]
+
+    @property
+    def Y(self) -> list[str]:
+        """The same of what flows back to the values."""
+        return [f"Y{c}" for c in self.plan.recurrence.semiring.trace.moving]
+
     def parameters(self) -> list[str]:
         """What every sweep is given first."""
-        values = [f"const Values<{t}> S{c}" for c, t in enumerate(self.types)]
-        return [
-            "const Strip z",
-            *values,
-            *(f"const Site {name}" for name in self.W),
-            *(f"const double {name}" for name in self.U),
-        ]
+        rows = [f"Rows<{t}>& X{c}" for c, t in enumerate(self.types)]
+        values = [f"const Values<{t}>& S{c}" for c, t in enumerate(self.types)]
+        sites = [f"const Site& {name}" for name in self.W]
+        numbers = [f"const double {name}" for name in self.U]
+        return ["const Panel& z", "int begin", "int stop", "const Ends& ends", *rows, *values, *sites, *numbers]
 
     def arguments(self) -> list[str]:
-        return ["z", *self.S, *self.W, *self.U]
+        return ["z", "begin", "stop", "ends", *self.X, *self.S, *self.W, *self.U]
 
-    def lanes(self):
-        """The loop over the cells of time t: a thread's cells (l, m) of the strip, (n, m) of the lattice."""
-        self.w("for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {")
-        self.w("    const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;")
-        self.w("    if (!z.holds(l, m)) continue;")
+    def function(self, base: str, starts: bool, parameters: list[str]):
+        self.w("", f"__device__ __forceinline__ void {variant(base, starts)}(")
+        self.w(*wrapped(parameters))
+        return self.w.block(")")
+
+    def edges(self, array: str, kinds: list[tuple[int, str]], row: str) -> None:
+        """A chunk of the rows of the panel beside this one: each lane fetches one."""
+        for c, t in kinds:
+            for j, k in self.outside_lane:
+                zero = self.zero(c) if array == "S" else "0"
+                self.w(f"const {t} edge{c}_{j}_{k} = {array}{c}.edge({row}, z.length, {j}, {k}, {t}({zero}));")
+
+    def columns(self, downwards: bool = False, named: bool = True):
+        """The loop over a lane's cells (n, m); `named` where m is needed."""
+        order = "int c = COLUMNS - 1; c >= 0; c--" if downwards else "int c = 0; c < COLUMNS; c++"
+        self.w("#pragma unroll")
+        self.w(f"for ({order}) {{")
+        self.w(*(["    const int m = z.left + c;"] if named else []), "    const bool ok = held.has(c);")
         return self.w
 
     # --- forward ------------------------------------------------------------------------------------
@@ -148,16 +203,42 @@ class Sweeps(Kernel):
     def advance(self, starts: bool) -> None:
         cell = self.plan.forward(starts)
         code, w = self.code(cell), self.w
-        w("")
-        with w.block(f"__device__ void {variant('advance', starts)}({', '.join(self.parameters())})"):
+        kinds = list(enumerate(self.types))
+        rows = self.rows(cell, code, 1)
+        with self.function("advance", starts, self.parameters()):
             self.shared(code)
-            with w.block("for (i64 t = 0; t < z.times(); t++)"):
-                with self.lanes():
-                    self.loads(code, cell)
+            self.edges("S", kinds, "begin + z.lane")
+            if rows:
+                w("int n = begin - 1 - z.lane;", *(f"F next_{name}[COLUMNS];" for name, _ in rows))
+                w(*(call.replace("load(row_", "load(next_row_") for _, call in rows))
+            with w.block("for (int t = begin; t < stop; t++)"):
+                w("n = t - z.lane;" if rows else "const int n = t - z.lane;", "const Held held = z.row(n);")
+                for name, call in rows:
+                    w(f"F {name}[COLUMNS];", "#pragma unroll")
+                    w(f"for (int c = 0; c < COLUMNS; c++) {name}[c] = next_{name}[c];")
+                    w(call.replace("load(row_", "load(next_row_"))
+                for c, t in kinds:
+                    for j, k in self.outside_lane:
+                        own, edge = f"X{c}[0][WIDE - {j}][{k}]", f"edge{c}_{j}_{k}"
+                        w(f"const {t} in{c}_{j}_{k} = from_left({own}, {edge}, t - begin, z.lane);")
+                for c, _ in kinds:
+                    w(f"age(X{c});")
+                    w(*(f"X{c}[0][MARGIN - {j}][{k}] = in{c}_{j}_{k};" for j, k in self.outside_lane))
+                with self.columns(named=bool(cell.starts)):
+                    self.loads(code, cell, _held, "row_{}[c]".format)
                     self.statements(code.cell)
                     for (k, c), root in cell.values.items():
-                        w(f"S{c}.put(z, l, m, {k}, {code[root]});")
-                w("__syncthreads();")
+                        w(f"X{c}[0][MARGIN + c][{k}] = ok ? {code[root]} : {self.types[c]}({self.zero(c)});")
+                with w.block("if (S0.lattice)"), self.columns(), w.block("if (ok)"):
+                    for c, _ in kinds:
+                        for k in range(self.states):
+                            w(f"S{c}.lattice[(n * z.width + m) * STATES + {k}] = X{c}[0][MARGIN + c][{k}];")
+                self.at_ends("S0.ends && n >= 0", lambda k: [f"S{c}.ends[e] = X{c}[0][MARGIN + c][{k}];" for c, _ in kinds])
+                if self.outside_lane:
+                    with w.block("if (S0.after && z.lane == LANES - 1 && 0 <= n && n < z.length)"):
+                        for c, _ in kinds:
+                            w(*(f"S{c}.leave(n, {j}, {k}, X{c}[0][WIDE - {j}][{k}]);" for j, k in self.outside_lane))
+                w(*(f"if (S{c}.kept) keep<{t}>(X{c}[0], S{c}.kept + i64(t - begin) * ROW, z.lane);" for c, t in kinds))
 
     # --- back ---------------------------------------------------------------------------------------
 
@@ -165,30 +246,59 @@ class Sweeps(Kernel):
         cell = self.plan.backward(starts, wanted)
         code, w, results = self.code(cell), self.w, self.results(cell)
         outs = {out: results[out] for out in self.outputs(wanted) if out in results}
-        rows = [out for out in outs if self.lands(out) == "row of lanes"]
-        keys = {key: self.flow_name(key) for key in self.plan.flow_keys()}
-        parameters = self.parameters() + [f"const Flow {name}" for name in keys.values()] + ["bool seeded"]
-        parameters += [f"const F* {name}" for name in self.seeds()]
-        parameters += [f"{self.kind_of(out)}{'&' if self.summed(out) else '*'} {out}" for out in self.outputs(wanted)]
-        w("")
-        with w.block(f"__device__ void {variant('retreat', starts)}({', '.join(parameters)})"):
+        moving = [(c, "F") for c in self.plan.recurrence.semiring.trace.moving]
+        rows = self.rows(cell, code, 0)
+        parameters = self.parameters() + [f"const Kept<{t}>& K{c}" for c, t in enumerate(self.types)]
+        parameters += [f"Rows<F>& {y}" for y in self.Y] + [f"const Values<F>& {a}" for a in self.seeds()]
+        parameters += [f"const F* d{a}" for a in self.seeds()]
+        for out in self.outputs(wanted):
+            kind, lands = self.kind_of(out), self.lands(out)
+            parameters.append({"item": f"{kind}& {out}", "column": f"{kind} (&{out})[COLUMNS]"}.get(lands, f"{kind}* {out}"))
+            parameters += [f"double& row_{out}"] if lands == "row" else []
+        with self.function("retreat", starts, parameters):
             self.shared(code)
-            with w.block("for (i64 t = z.times() - 1; t >= 0; t--)"):
-                w(*(f"double row_{out} = 0;" for out in rows))
-                with self.lanes():
+            self.edges("A", moving, "begin + z.lane - (LANES - 1)")
+            by_row = [out for out in outs if self.lands(out) == "row"]
+            with w.block("for (int t = stop - 1; t >= begin; t--)"):
+                w("const int n = t - z.lane;", "const Held held = z.row(n);")
+                for name, call in rows:
+                    w(f"F {name}[COLUMNS];", call)
+                for c, _ in enumerate(self.types):
+                    w(f"rejuvenate(X{c});", f"recall(X{c}[HALO], K{c}.row(t - HALO), z.lane);")
+                for c, t in moving:
+                    for j, k in self.outside_lane:
+                        own, edge = f"Y{c}[0][MARGIN - {j}][{k}]", f"edge{c}_{j}_{k}"
+                        w(f"const {t} in{c}_{j}_{k} = from_right({own}, {edge}, t - begin, z.lane);")
+                for c, _ in moving:
+                    w(f"rejuvenate(Y{c});", "#pragma unroll")
+                    with w.block("for (int i = 0; i < WIDE; i++)"):
+                        w(*(f"Y{c}[HALO][i][{k}] = 0;" for k in range(self.states)))
+                    w(*(f"Y{c}[0][WIDE - {j}][{k}] += in{c}_{j}_{k};" for j, k in self.outside_lane))
+                self.at_ends("n >= 0", lambda k: [f"Y{c}[0][MARGIN + c][{k}] += dA{c}[e];" for c, _ in moving])
+                for out in by_row:
+                    w(f"row_{out} = __shfl_down_sync(WARP, row_{out}, 1);", f"if (z.lane == LANES - 1) row_{out} = 0;")
+                planes = [out for out in outs if self.lands(out) == "plane"]
+                w(*(f"F {out}_row[COLUMNS];" for out in planes))
+                cells = any(self.lands(out) == "cell" for out in outs)
+                with self.columns(downwards=True, named=cells or bool(cell.starts)):
                     for leaf, (k, c) in cell.inflows.items():
-                        w(f"F {self.leaf(leaf)} = seeded ? A{c}[z.at(l, m, {k}, STATES)] : 0;")
-                        for key in self.flows_into(k, c):
-                            place = f"{moved('l', key[0].dn)}, {moved('m', key[0].dm)}"
-                            w(f"{self.leaf(leaf)} += {keys[key]}.get(z, {place});")
-                    self.loads(code, cell)
+                        w(f"const F {self.leaf(leaf)} = ok ? Y{c}[0][MARGIN + c][{k}] : 0;")
+                    self.loads(code, cell, _held, "row_{}[c]".format)
                     self.statements(code.cell)
-                    for key, name in keys.items():
-                        w(f"{name}.put(z, l, m, {code[cell.flows[key]] if key in cell.flows else 0});")
+                    for (flow, c), root in cell.flows.items():
+                        to = f"Y{c}[{flow.dn}][{moved('MARGIN + c', -flow.dm)}][{flow.state}]"
+                        w(f"{to} += ok ? {code[root]} : 0;")
                     for out, root in outs.items():
                         w(self.give(out, code[root]))
-                w(*(f"add_over_block(row_{out}, {out} + z.n0 + t);" for out in rows))
-                w("__syncthreads();")
+                for out in planes:
+                    site = self.site_of(out)
+                    place = f"{moved('n', site.at[0])}, {moved('z.left', site.at[1])}"
+                    w(f"{out[1:]}.store({out}, {out}_row, {place}, held);")
+                w(*(f"if (z.lane == 0 && 0 <= n && n < z.length) {out}[n] = row_{out};" for out in by_row))
+                if self.outside_lane and moving:
+                    with w.block(f"if (A{moving[0][0]}.after && z.lane == 0 && 0 <= n && n < z.length)"):
+                        for c, _ in moving:
+                            w(*(f"A{c}.leave(n, {j}, {k}, Y{c}[0][MARGIN - {j}][{k}]);" for j, k in self.outside_lane))
 
     def kind_of(self, out: str) -> str:
         """The kind of number of a result: sums of many are kept in float64."""
@@ -196,7 +306,7 @@ class Sweeps(Kernel):
         return "F" if out == "dO" or (site and site.role == "cost") else "double"
 
     def lands(self, out: str) -> str:
-        """Where a cell's part of a result goes. Cells of one time differ in column, in skewed strips in row too."""
+        """Where a cell's part of a result goes."""
         if self.summed(out):
             return "item"
         site = self.site_of(out)
@@ -204,17 +314,15 @@ class Sweeps(Kernel):
             return "plane"
         if not site or ("n" in site.axes and "m" in site.axes):
             return "cell"
-        return "column" if "m" in site.axes else "row" if self.skewed else "row of lanes"
+        return "column" if "m" in site.axes else "row"
 
     def give(self, out: str, value: str) -> str:
-        at = site.at if (site := self.site_of(out)) else (0, 0)
         return {
-            "plane": f"{out[1:]}.write({out}, {moved('n', at[0])}, {moved('m', at[1])}, {value});",
-            "item": f"{out} += {value};",
-            "cell": f"{out}[n * z.width + m] = {value};",
-            "column": f"{out}[m] += {value};",
-            "row": f"{out}[n] += {value};",
-            "row of lanes": f"row_{out} += {value};",
+            "plane": f"{out}_row[c] = {value};",
+            "item": f"{out} += ok ? {value} : 0;",
+            "cell": f"if (ok) {out}[n * z.width + m] = {value};",
+            "column": f"{out}[c] += ok ? {value} : 0;",
+            "row": f"row_{out} += ok ? {value} : 0;",
         }[self.lands(out)]
 
     # --- along a path -------------------------------------------------------------------------------
@@ -222,12 +330,40 @@ class Sweeps(Kernel):
     def choose(self) -> None:
         cell = self.plan.choice()
         code, w = self.code(cell), self.w
+        parameters = ["const Panel& z", "int time", "int lane", "int c", "int n", "int m", "int k"]
+        parameters += [f"const Kept<{t}>& K{c}" for c, t in enumerate(self.types)]
+        parameters += [f"const Site& {name}" for name in self.W] + [f"const double {name}" for name in self.U]
         w("", "// The arc, counted within its state, along which the best path came into state k of a cell; -1 for none.")
-        with w.block(f"__device__ I choose({', '.join(self.parameters())}, i64 l, i64 m, i64 k)"):
-            w("const i64 n = z.n0 + l;")
+        w("__device__ I choose(", *wrapped(parameters))
+        with w.block(")"):
             self.shared(code)
-            self.loads(code, cell)
+            self.loads(code, cell, _kept, self.read)
             self.statements(code.cell)
             for k, root in cell.choices.items():
                 w(f"if (k == {k}) return {code[root]};")
             w("return -1;")
+
+
+def _held(d: Load) -> str:
+    """An accumulated value that a lane holds, for column c."""
+    return f"X{d.component}[{d.dn}][{moved('MARGIN + c', -d.dm)}][{d.state}]"
+
+
+def _kept(d: Load) -> str:
+    """One that was kept."""
+    return f"K{d.component}.at({moved('time', -d.dn)}, lane, {moved('MARGIN + c', -d.dm)}, {d.state})"
+
+
+def wrapped(parameters) -> list[str]:
+    """A list of parameters, in lines."""
+    together = ", ".join(str(p).replace(" ", "\xa0") for p in parameters)
+    lines = wrap(together, 120, initial_indent="    ", subsequent_indent="    ")
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def _outside_lane(plan: Plan) -> tuple[tuple[int, int], ...]:
+    """What a lane needs of the one on its left: by distance (1: its last column), the states."""
+    far: dict[int, int] = {}
+    for a in plan.recurrence.steps:
+        far[a.source] = max(far.get(a.source, 0), a.dm)
+    return tuple((j, k) for k in sorted(far) for j in range(1, far[k] + 1))

@@ -1,22 +1,22 @@
-"""The CUDA target, around the strips: a plan as CUDA C++ that NVRTC takes, with no include.
+"""The CUDA target, around the panels: a plan as CUDA C++ that NVRTC takes, with no include.
 
-A CUDA block takes one item after another, and its threads sweep the item's strips: `forward` from the first, leaving
-borders, `backward` and `paths` from the last, recomputing each from its border. No sum depends on the number of CUDA
-blocks, and there is no atomic operation.
+Warps take panels in turn, the first of every item, then the second; whatever the number of CUDA blocks, several problems
+or several panels of one are swept at once. `forward` leaves the columns between panels and the rows between spans;
+`backward` and `paths` begin with the last and compute each span again from those. No number in memory is added to by two
+warps: what several give parts of is summed afterwards, in order.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import wrap
 
-from dpsemiring.lower.cuda_cells import Sweeps
+from dpsemiring.lower.cuda_cells import Sweeps, wrapped
 from dpsemiring.lower.kernel import arc_tables, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import moved
 
-_STRUCTURES = Path(__file__).with_name("cuda_strip.cuh")
+_STRUCTURES = Path(__file__).with_name("cuda_panel.cuh")
 _KINDS = {
     "float32": ("float", "int", "__int_as_float(0x7f800000)", "__int_as_float(0x7fffffff)"),
     "float64": ("double", "i64", "__longlong_as_double(0x7ff0000000000000ll)", "__longlong_as_double(0x7fffffffffffffffll)"),
@@ -27,21 +27,35 @@ typedef {real} F;  // numbers
 typedef {integer} I;  // binary exponents
 #define INF {infinity}
 #define NAN_ {nan}
-constexpr bool SKEWED = {skewed};
 constexpr bool WINDOWED = {windowed};
-constexpr i64 HEIGHT = {height};  // rows of a strip
-constexpr i64 HALO = {halo};  // rows that it needs of the one before
+constexpr int COLUMNS = {columns};  // of a lane
+constexpr int SPAN = {span};  // times between two that are saved
+constexpr int CHUNK = {chunk};  // times between two at which a panel hands on
+constexpr int HALO = {halo};  // rows that a cell looks back
+constexpr int MARGIN = {margin};  // columns that it does
 constexpr int STATES = {states};
 """
 
 
+# shapes of arrays that kernels leave to each other, or work in, in the names of `Argument`
+_BORDER = ("items", "panels", "rows", "margin", "states")
+_SAVED = ("items", "panels", "spans", "halo", "row")
+_KEPT = ("warps", "span", "row")
+
+
 @dataclass(frozen=True)
 class Argument:
-    """A parameter of a kernel. `scratch` is the shape of an array that the caller makes and need not fill."""
+    """A parameter of a kernel.
+
+    `shape`, if any, is that of an array which the caller makes where it has none of that name: numbers, or "items",
+    "panels" of the widest item, "rows" of the longest, its "spans", "warps" of the launch, and those that a plan gives.
+    It is all 0 if `cleared`; otherwise it need not be filled.
+    """
 
     type: str
     name: str
-    scratch: tuple[int | str, ...] = ()
+    shape: tuple[int | str, ...] = ()
+    cleared: bool = False
 
     def __str__(self):
         return f"{self.type} {self.name}"
@@ -80,143 +94,202 @@ class _Drivers(Sweeps):
         real, integer, infinity, nan = _KINDS[p.real]
         about = ["Emitted by dpsemiring; do not edit.", "", *str(p).encode("ascii", "replace").decode().splitlines()]
         self.w(*(f"// {line}".rstrip(" \\") for line in about))
-        skewed, windowed = (str(x).lower() for x in (self.skewed, self.windowed))
-        kinds = {"real": real, "integer": integer, "infinity": infinity, "nan": nan}
-        self.w(
-            *_BEGIN.format(
-                **kinds, skewed=skewed, windowed=windowed, height=s.height, halo=s.halo, states=self.states
-            ).splitlines()
-        )
+        numbers = {"columns": s.columns, "span": s.height, "chunk": s.chunk, "halo": s.halo, "margin": s.margin}
+        numbers |= {"real": real, "integer": integer, "infinity": infinity, "nan": nan, "windowed": str(self.windowed).lower()}
+        self.w(*_BEGIN.format(**numbers, states=self.states).splitlines())
         self.w("", *_STRUCTURES.read_text(encoding="utf-8").splitlines())
         for starts in p.start_variants(p.always_starts):
             self.advance(starts)
 
-    def pick(self, base: str, arguments: list[str]) -> None:
-        """Call the sweep for strips with start cells, or the one for those without."""
+    def pick(self, base: str, arguments: list[str], resting: list[str]) -> None:
+        """Call the sweep for times with start cells, or the one for those without; where the window leaves nothing to sweep,
+        what is said for that."""
+        if self.windowed:
+            with self.w.block("if (!z.meets(begin, stop))"):
+                self.w(*resting)
+            with self.w.block("else"):
+                self._pick(base, arguments)
+        else:
+            self._pick(base, arguments)
+
+    def _pick(self, base: str, arguments: list[str]) -> None:
         call = f"({', '.join(arguments)});"
         if self.plan.always_starts:
             self.w(f"{variant(base, True)}{call}")
             return
         rows = dict.fromkeys(n for n, _ in self.plan.patterns)
-        self.w(f"if ({' || '.join(f'z.has_row({n})' for n in rows)}) {variant(base, True)}{call}")
+        self.w(f"if ({' || '.join(f'z.has_row({n}, begin, stop)' for n in rows)}) {variant(base, True)}{call}")
         self.w(f"else {variant(base, False)}{call}")
 
-    def inputs(self, borders: str) -> list[Argument]:
-        """What every kernel is given first. `borders` is "" where it writes them, "const " where it reads them."""
-        args: list[tuple] = [("i64", "items"), ("const bool*", "skip"), ("const i64*", "n_len"), ("const i64*", "m_len")]
-        args += [("i64", "width"), ("i64", "pitch"), ("i64", "blocks"), ("i64", "room")]
+    def inputs(self, const: str) -> list[Argument]:
+        """What every kernel is given first. `const` is "" where it writes the borders, "const " where it reads them."""
+        args: list[tuple] = [("i64", "items"), ("i64", "panels"), ("i64", "rows"), ("i64", "spans"), ("i64", "width")]
+        args += [("const bool*", "skip"), ("const i64*", "n_len"), ("const i64*", "m_len")]
         if self.windowed:
-            args += [("i64", "rows_each"), *(("const i64*", name) for name in ("row_lo", "row_hi", "left_of", "wide_of"))]
+            args += [("const i64*", "row_lo"), ("const i64*", "row_hi")]
         for i in self.plan.cell_sites:
             args += [("const F*", f"a{i}")] + [("i64", f"a{i}_{x}") for x in ("b", "n", "m", "more_n", "more_m")]
         for name in self.U:
             args += [("const double*", f"all_{name}"), ("i64", f"own_{name}")]
-        args += [(f"{borders}{t}*", f"R{c}") for c, t in enumerate(self.types)]
-        args += [(f"{t}*", f"all_S{c}", ("grid", "room", self.states)) for c, t in enumerate(self.types)]
+        args += [(f"{const}{t}*", f"R{c}", _BORDER) for c, t in enumerate(self.types)]
+        args += [(f"{const}{t}*", f"C{c}", _SAVED) for c, t in enumerate(self.types)]
         return [Argument(*a) for a in args]
 
-    def ends(self) -> list[Argument]:
+    @staticmethod
+    def turns() -> list[Argument]:
+        return [Argument("int*", "turn", (1,), cleared=True), Argument("int*", "done", ("items", "panels"), cleared=True)]
+
+    def kept(self) -> list[Argument]:
+        return [Argument(f"{t}*", f"all_V{c}", _KEPT) for c, t in enumerate(self.types)]
+
+    @staticmethod
+    def ends() -> list[Argument]:
         return [Argument("const i64*", name) for name in ("end_n", "end_m", "end_k")] + [Argument("i64", "ends_each")]
 
     def kernel(self, name: str, arguments: list[Argument]):
         self.kernels[name] = tuple(arguments)
-        together = ", ".join(str(a).replace(" ", "\xa0") for a in arguments)
-        lines = wrap(together, 120, initial_indent="    ", subsequent_indent="    ")
-        self.w("", f'extern "C" __global__ void {name}(', *(line.replace("\xa0", " ") for line in lines))
+        self.w("", f'extern "C" __global__ void {name}(', *wrapped(arguments))
         return self.w.block(")")
 
-    def items(self, skip: str):
-        """The loop over items, those left out that `skip` tells."""
-        self.w("const i64 border = HALO * STATES * pitch;")
-        self.w("for (i64 b = blockIdx.x; b < items; b += gridDim.x) {")
-        self.w(f"    if ({skip}) continue;")
-        return self.w
+    def panels(self, number: str):
+        """The loop over the panels that a warp takes; `number` tells which of an item comes in turn q."""
+        w = self.w
+        w("const int lane = threadIdx.x % LANES;")
+        w("for (i64 q; (q = take(turn)) < items * panels;) {")
+        w(f"    const i64 b = q % items, p = {number}, task = b * panels + p;", "    if (skip[b]) continue;")
+        return w
 
     def item(self) -> None:
-        """The numbers of one item."""
+        """The numbers of item b."""
         x0, x1 = self.plan.recurrence.extra
-        self.w(f"const i64 length = {moved('n_len[b]', x0)}, cols = {moved('m_len[b]', x1)};")
+        self.w(f"const int length = {moved('n_len[b]', x0)}, cols = {moved('m_len[b]', x1)};")
         for i in self.plan.cell_sites:
-            extents = f"n_len[b] + a{i}_more_n, m_len[b] + a{i}_more_m"
-            self.w(f"const Site W{i} = {{a{i} + b * a{i}_b, a{i}_n, a{i}_m, {extents}}};")
+            extents = f"int(n_len[b] + a{i}_more_n), int(m_len[b] + a{i}_more_m)"
+            shift = self.plan.recurrence.sites[i].at[1]
+            self.w(f"const Site W{i}(a{i} + b * a{i}_b, a{i}_n, a{i}_m, {extents}, {shift});")
         for name in self.U:
             self.w(f"const double {name} = all_{name}[b * own_{name}];")
 
-    def ends_of_item(self) -> None:
-        self.w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")
-
-    def strip(self, keep: bool = False) -> None:
-        """Strip j, swept forward."""
-        self.w("Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width, pitch, 0, cols};")
-        if self.windowed:
-            self.w("z.lo = row_lo + b * rows_each, z.hi = row_hi + b * rows_each;")
-            self.w("z.left = left_of[b * blocks + j], z.wide = wide_of[b * blocks + j];")
-            self.w("z.left_before = left_of[b * blocks + max(j - 1, i64(0))];")
-            self.w("z.left_after = left_of[b * blocks + min(j + 1, blocks - 1)];")
+    def panel(self) -> None:
+        """Panel p of item b, and the accumulated values that lanes hold."""
+        window = "row_lo + b * rows, row_hi + b * rows" if self.windowed else "nullptr, nullptr"
+        self.w(f"const Panel z = {{length, cols, int(p) * WIDTH + lane * COLUMNS, lane, width, {window}}};")
         for c, t in enumerate(self.types):
-            scratch = f"all_S{c} + blockIdx.x * room * STATES"
-            before = f"R{c} + (b * blocks + j) * border"
-            after, lattice = "nullptr", "nullptr"
-            if keep:
-                after = f"z.n0 + HEIGHT < length ? {before} + border : nullptr"
-                lattice = f"L{c} ? L{c} + b * lattice_each : nullptr"
-            self.w(f"const Values<{t}> S{c} = {{{scratch}, {before}, {after}, {lattice}}};")
-        self.pick("advance", self.arguments())
+            self.w(f"Rows<{t}> X{c};")
+
+    def values(self, after: str = "", lattice: str = "", ends: str = "", kept: str = "") -> None:
+        """Where the values of panel p come from and go to, for each component {c}."""
+        for c, t in enumerate(self.types):
+            before = f"p > 0 ? R{c} + (task - 1) * rows * MARGIN * STATES : nullptr"
+            parts = [x.format(c=c) if x else "nullptr" for x in (after, kept, lattice, ends)]
+            self.w(f"const Values<{t}> S{c} = {{{', '.join([before, *parts])}}};")
+
+    def saved(self, c: int, span: str) -> str:
+        return f"C{c} + (task * spans + {span}) * HALO * ROW"
 
     def forward(self) -> None:
         """`forward`: borders, the values at the ends, and the lattice where an array for it is given."""
-        args = [*self.inputs(""), *self.ends(), *(Argument(f"{t}*", f"D{c}") for c, t in enumerate(self.types))]
+        args = [*self.inputs(""), *self.turns(), *self.ends(), *(Argument(f"{t}*", f"D{c}") for c, t in enumerate(self.types))]
         args += [*(Argument(f"{t}*", f"L{c}") for c, t in enumerate(self.types)), Argument("i64", "lattice_each")]
         w = self.w
-        with self.kernel("forward", args), self.items("skip[b]"):
+        with self.kernel("forward", args), self.panels("q / items"):
             self.item()
-            self.ends_of_item()
-            w("i64 e = 0;")
-            with w.block("for (i64 j = 0; j * HEIGHT < length; j++)"):
-                self.strip(keep=True)
-                w("const i64 begin = e;", "e = ends.from_row(z.n0 + z.rows);")
-                for c in self.components:
-                    w(f"collect(D{c} + b * ends_each, S{c}.strip, z, ends, begin, e);")
-                w("__syncthreads();")
+            w("if (p * WIDTH >= cols) continue;")
+            w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")
+            self.panel()
+            after = "(p + 1) * WIDTH < cols ? R{c} + task * rows * MARGIN * STATES : nullptr"
+            self.values(after, "L{c} ? L{c} + b * lattice_each : nullptr", "D{c} + b * ends_each")
+            w(*(f"fill<{t}>(X{c}, {self.zero(c)});" for c, t in enumerate(self.types)))
+            with w.block("for (int begin = 0; begin < length + LANES - 1; begin += CHUNK)"):
+                w("const int stop = begin + CHUNK;")
+                for c, t in enumerate(self.types):
+                    w(f"if (begin % SPAN == 0) save<{t}>(X{c}, {self.saved(c, 'begin / SPAN')}, lane);")
+                w("if (p > 0) wait_for(done + task - 1, min(stop, length));")
+                self.pick("advance", self.arguments(), self.resting())
+                w("if (S0.after) publish(done + task, min(stop - (LANES - 1), length));")
+
+    def resting(self) -> list[str]:
+        """Instead of `advance`."""
+        return [f"rest<{t}>(X{c}, z, begin, stop, S{c}, {self.zero(c)});" for c, t in enumerate(self.types)]
+
+    def span(self) -> None:
+        """Compute span j again, and keep its rows."""
+        w = self.w
+        w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
+        for c, t in enumerate(self.types):
+            w(f"const Kept<{t}> K{c} = {{V{c}, {self.saved(c, 'j')}, first}};", f"restore<{t}>(X{c}, K{c}.before, lane);")
+        with w.block("for (int begin = first; begin < last; begin += CHUNK)"):
+            w("const int stop = begin + CHUNK;")
+            self.values(kept="V{c} + i64(begin - first) * ROW")
+            self.pick("advance", self.arguments(), self.resting())
+
+    def warp(self) -> None:
+        """This warp's number, and where it keeps rows."""
+        self.w("const i64 warp = (blockIdx.x * i64(blockDim.x) + threadIdx.x) / LANES;")
+        for c, t in enumerate(self.types):
+            self.w(f"{t}* const V{c} = all_V{c} + warp * SPAN * ROW;")
 
     def backward(self, wanted: Wanted) -> None:
-        """`backward`: from what flows to the ends, what flows to the wanted sites and parameters. Results are added to."""
-        keys = {self.flow_name(key): key[0].dn for key in self.plan.flow_keys()}
+        """`backward`: from what flows to the ends, what flows to the wanted sites and parameters, or parts of it."""
         outs, seeds = self.outputs(wanted), self.seeds()
-        args = [*self.inputs("const "), *self.ends(), *(Argument("const F*", f"d{a}") for a in seeds)]
+        args = [
+            *self.inputs("const "),
+            *self.turns(),
+            *self.kept(),
+            *self.ends(),
+            *(Argument("const F*", f"all_d{a}") for a in seeds),
+        ]
+        args += [Argument("F*", f"G{a}", _BORDER) for a in seeds]
         for out in outs:
-            args.append(Argument(f"{self.kind_of(out)}*", f"all_{out}"))
-            if not self.summed(out):
-                args.append(Argument("i64", f"{out}_b"))
-        args += [Argument("F*", f"all_{name}", ("grid", "room")) for name in keys]
-        args += [Argument("F*", f"{name}_rows", ("grid", 2, dn, "pitch")) for name, dn in keys.items()]
-        args += [Argument("F*", f"all_{a}", ("grid", "room", self.states)) for a in seeds]
+            args.append(Argument(f"{self.kind_of(out)}*", f"all_{out}", self.shape_of(out), cleared=True))
+            args += [Argument("i64", f"{out}_b")] if self.lands(out) == "plane" else []
         for starts in self.plan.start_variants(self.plan.always_starts):
             self.retreat(starts, wanted)
         w = self.w
-        with self.kernel("backward", args), self.items("skip[b]"):
-            self.item()
-            self.ends_of_item()
-            for a in seeds:
-                w(f"F* const {a} = all_{a} + blockIdx.x * room * STATES;")
-            for out in outs:
-                w(f"double {out} = 0;" if self.summed(out) else f"{self.kind_of(out)}* const {out} = all_{out} + b * {out}_b;")
-            with w.block("for (i64 j = (length - 1) / HEIGHT; j >= 0; j--)"):
-                self.strip()
-                for name, dn in keys.items():
-                    w(f"const Flow {name}(all_{name}, {name}_rows, {dn}, z, room);")
-                w("const i64 begin = ends.from_row(z.n0), stop = ends.from_row(z.n0 + z.rows);")
-                w("const bool seeded = begin < stop;")
-                for a in seeds:
-                    w(f"if (seeded) plant({a}, d{a} + b * ends_each, z, ends, begin, stop);")
-                self.pick("retreat", [*self.arguments(), *keys, "seeded", *seeds, *outs])
-            for out in outs:
-                if self.summed(out):
-                    w(f"add_over_block({out}, all_{out} + b);")
+        with self.kernel("backward", args):
+            self.warp()
+            with self.panels("panels - 1 - q / items"):
+                self.item()
+                w("if (p * WIDTH >= cols) continue;")
+                w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")
+                self.panel()
+                w("const bool another = (p + 1) * WIDTH < cols;")
+                for a, y in zip(seeds, self.Y):
+                    before, after = (f"G{a} + (task{x}) * rows * MARGIN * STATES" for x in (" + 1", ""))
+                    parts = f"another ? {before} : nullptr, p > 0 ? {after} : nullptr, nullptr, nullptr, nullptr"
+                    w(f"Rows<F> {y};", f"fill<F>({y}, 0);", f"const Values<F> {a} = {{{parts}}};")
+                    w(f"const F* const d{a} = all_d{a} + b * ends_each;")
+                for out in outs:
+                    w(*self.place(out))
+                with w.block("for (int j = (length + LANES - 2) / SPAN; j >= 0; j--)"):
+                    self.span()
+                    with w.block("for (int begin = last - CHUNK; begin >= first; begin -= CHUNK)"):
+                        w("const int stop = begin + CHUNK;")
+                        w("if (another) wait_for(done + task + 1, length - max(begin - (LANES - 1), 0));")
+                        self.values()
+                        for c, t in enumerate(self.types):  # the rows of the times before stop, which are to become younger
+                            w(
+                                "#pragma unroll",
+                                f"for (int h = 1; h <= HALO; h++) recall<{t}>(X{c}[h], K{c}.row(stop - h), lane);",
+                            )
+                        resting = [f"rest_back({y}, z, begin, stop, {a});" for a, y in zip(seeds, self.Y)]
+                        resting += [f"row_{out} = 0;" for out in outs if self.lands(out) == "row"]
+                        given = [*self.arguments(), *(f"K{c}" for c in self.components), *self.Y]
+                        given += [*seeds, *(f"d{a}" for a in seeds)]
+                        for out in outs:
+                            given += [out, f"row_{out}"] if self.lands(out) == "row" else [out]
+                        self.pick("retreat", given, resting)
+                        w("if (p > 0) publish(done + task, length - begin);")
+                for out in outs:
+                    if self.lands(out) == "item":
+                        w(f"const double whole_{out} = over_warp({out});", f"if (lane == 0) all_{out}[task] = whole_{out};")
+                    if self.lands(out) == "column":
+                        with w.block("for (int c = 0; c < COLUMNS; c++)"):
+                            w(f"if (z.left + c < cols) all_{out}[b * width + z.left + c] = {out}[c];")
 
     def paths(self) -> None:
-        """`paths`: from the chosen ends, the visited cells, states and steps, last first. One thread walks."""
-        args = [*self.inputs("const "), *(Argument("const i64*", f"from_{x}") for x in "nmk")]
+        """`paths`: from the chosen ends, the visited cells, states and steps, last first. One lane walks."""
+        args = [*self.inputs("const "), *self.kept(), *(Argument("const i64*", f"from_{x}") for x in "nmk")]
         args += [Argument("i64*", "visited"), Argument("i64", "visited_b"), Argument("i64*", "counts")]
         w = self.w
         for name, table in arc_tables(self.plan.recurrence).items():
@@ -224,22 +297,52 @@ class _Drivers(Sweeps):
             w(f"__constant__ int {name}[{len(table)}][{len(table[0])}] = {{{rows}}};")
         self.choose()
         with self.kernel("paths", args):
-            w("__shared__ i64 here[4];")
-            with self.items("skip[b] || from_n[b] < 0"):
+            w("const int lane = threadIdx.x % LANES;")
+            self.warp()
+            with w.block("for (i64 b = warp; b < items; b += i64(gridDim.x) * blockDim.x / LANES)"):
+                w("if (skip[b] || from_n[b] < 0) continue;")
                 self.item()
-                w("i64 n = from_n[b], m = from_m[b], k = from_k[b], count = 0;")
+                w("const Ends ends = {nullptr, nullptr, nullptr, 0};")
+                w("int n = from_n[b], m = from_m[b], k = from_k[b];", "i64 count = 0;")
                 with w.block("while (k >= 0)"):
-                    w("const i64 j = n / HEIGHT;")
-                    self.strip()
-                    with w.block("if (threadIdx.x == 0)"):
-                        with w.block("while (k >= 0 && n >= z.n0)"):
-                            w(f"const I taken = choose({', '.join([*self.arguments(), 'n - z.n0', 'm', 'k'])});")
-                            with w.block("if (taken < 0)"):
-                                w("count = -1;", "break;")
-                            w("i64* const cell = visited + b * visited_b + 4 * count++;")
-                            w("cell[0] = n, cell[1] = m, cell[2] = k, cell[3] = ARC_STEP[k][taken];")
-                            w("n -= ARC_DN[k][taken], m -= ARC_DM[k][taken], k = ARC_SOURCE[k][taken];")
-                        w("here[0] = n, here[1] = m, here[2] = count < 0 ? -1 : k, here[3] = count;")
-                    w("__syncthreads();")
-                    w("n = here[0], m = here[1], k = here[2], count = here[3];")
-                w("if (threadIdx.x == 0) counts[b] = count;")
+                    w("const i64 p = m / WIDTH, task = b * panels + p;")
+                    w("const int j = (n + m % WIDTH / COLUMNS) / SPAN;")
+                    self.panel()
+                    self.span()
+                    w("__syncwarp();")
+                    with w.block("if (lane == 0)"), w.block("while (k >= 0 && m >= p * WIDTH)"):
+                        w("const int walker = m % WIDTH / COLUMNS;")
+                        w("if (n + walker < first) break;")
+                        given = ["z", "n + walker", "walker", "m % COLUMNS", "n", "m", "k"]
+                        kept = [f"K{c}" for c in self.components]
+                        w(f"const I taken = choose({', '.join([*given, *kept, *self.W, *self.U])});")
+                        with w.block("if (taken < 0)"):
+                            w("count = -1, k = -1;", "break;")
+                        w("i64* const cell = visited + b * visited_b + 4 * count++;")
+                        w("cell[0] = n, cell[1] = m, cell[2] = k, cell[3] = ARC_STEP[k][taken];")
+                        w("n -= ARC_DN[k][taken], m -= ARC_DM[k][taken], k = ARC_SOURCE[k][taken];")
+                    w(*(f"{x} = __shfl_sync(WARP, {x}, 0);" for x in ("n", "m", "k", "count")))
+                    w("__syncwarp();")
+                w("if (lane == 0) counts[b] = count;")
+
+    def place(self, out: str) -> list[str]:
+        """Where a panel's part of a result is gathered."""
+        kind = self.kind_of(out)
+        return {
+            "item": [f"double {out} = 0;"],
+            "column": [f"{kind} {out}[COLUMNS] = {{}};"],
+            "row": [f"{kind}* const {out} = all_{out} + task * rows;", f"{kind} row_{out} = 0;  // goes from lane to lane"],
+            "cell": [f"{kind}* const {out} = all_{out} + b * rows * width;"],
+            "plane": [f"{kind}* const {out} = all_{out} + b * {out}_b;"],
+        }[self.lands(out)]
+
+    def shape_of(self, out: str) -> tuple[str, ...]:
+        """The shape of a result: of the parts that panels give, where several add to one number."""
+        i = self.number_of(out)
+        return {
+            "plane": (f"site{i}",),
+            "item": ("items", "panels"),
+            "cell": ("items", "rows", "width"),
+            "column": ("items", "width"),
+            "row": ("items", "panels", "rows"),
+        }[self.lands(out)]

@@ -18,16 +18,19 @@ from dataclasses import dataclass
 from dpsemiring.lower.ir import Recurrence
 
 HEIGHT = 32
+LANES = 32  # of a warp
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How a recurrence is swept."""
 
-    kind: str  # "rows" | "skewed" | "abreast"
-    height: int
+    kind: str  # "rows" | "skewed" | "abreast" | "panels"
+    height: int  # rows of a strip; of panels the times of a span
     halo: int  # rows (skewed: lanes; rows: times) that a strip needs of the one before
     margin: int  # columns that a cell looks back
+    columns: int = 0  # of a lane, in panels
+    chunk: int = 0  # times after which a panel hands on what the next one needs
 
     def delay(self, dn: int, dm: int) -> int:
         """How many times earlier a predecessor is computed; abreast, that hangs on the length of a row."""
@@ -50,11 +53,24 @@ class Schedule:
         """How many (time, lane) a full strip of so many columns has."""
         return self.height * (cols if self.kind == "rows" else self.height + cols - 1)
 
+    def panels(self, cols: int) -> int:
+        """How many panels so many columns make."""
+        return -(-cols // (LANES * self.columns))
+
+    def spans(self, rows: int) -> int:
+        """How many spans it takes a panel's lanes to pass through so many rows, one time apart each."""
+        return -(-(rows + LANES - 1) // self.height)
+
     def __str__(self):
         if self.kind == "rows":
             return f"rows (every step has dn >= 1): lanes along m, strips of at most {self.height} rows"
         if self.kind == "abreast":
             return "abreast: lanes along the items of a batch, strips of some rows"
+        if self.kind == "panels":
+            return (
+                f"panels of {LANES * self.columns} columns, swept by warps: lane l at time t is row t - l, {self.columns} "
+                f"columns; rows are saved every {self.height} times, borders handed on every {self.chunk}"
+            )
         return f"skewed strips of {self.height} rows: lane l at time t is row l, column t - l"
 
 
@@ -70,3 +86,13 @@ def schedule(recurrence: Recurrence, height: int = HEIGHT, kind: str | None = No
     while height < halo:
         height *= 2
     return Schedule(kind or kinds(recurrence)[0], height, halo, margin)
+
+
+def panels(recurrence: Recurrence, columns: int | None = None, span: int | None = None, chunk: int = LANES) -> Schedule:
+    """A schedule for warps: so many columns a lane, or more if steps are longer; saved, and handed on, after so many times."""
+    halo, margin = recurrence.reach  # what a row was is handed on even where no step looks back
+    columns = max(columns or 4, 1 << (margin - 1).bit_length() if margin else 1)
+    span = span or max(LANES, 128 // columns)
+    if not 1 <= chunk <= LANES or span % chunk:
+        raise ValueError(f"a span of {span} times in chunks of {chunk}: at most {LANES} that divide it are expected")
+    return Schedule("panels", span, max(1, halo), margin, columns, chunk)

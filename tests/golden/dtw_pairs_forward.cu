@@ -9,7 +9,7 @@
 //   total = decode of sum of
 //     times(D at [-1, -1], one)
 // plan
-//   schedule  skewed strips of 32 rows: lane l at time t is row l, column t - l
+//   schedule  panels of 128 columns, swept by warps: lane l at time t is row t - l, 4 columns; rows are saved every 32 times, borders handed on every 32
 //   carrier   (mantissa: float64, exponent: int), multiply-adds allowed
 //   states    one, in this order within a cell
 //   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
@@ -19,29 +19,52 @@ typedef double F;  // numbers
 typedef i64 I;  // binary exponents
 #define INF __longlong_as_double(0x7ff0000000000000ll)
 #define NAN_ __longlong_as_double(0x7fffffffffffffffll)
-constexpr bool SKEWED = true;
 constexpr bool WINDOWED = false;
-constexpr i64 HEIGHT = 32;  // rows of a strip
-constexpr i64 HALO = 1;  // rows that it needs of the one before
+constexpr int COLUMNS = 4;  // of a lane
+constexpr int SPAN = 32;  // times between two that are saved
+constexpr int CHUNK = 32;  // times between two at which a panel hands on
+constexpr int HALO = 1;  // rows that a cell looks back
+constexpr int MARGIN = 1;  // columns that it does
 constexpr int STATES = 1;
 
-// ... cuda_strip.cuh ...
+// ... cuda_panel.cuh ...
 
-__device__ void advance_starts(const Strip z, const Values<F> S0, const Values<I> S1, const Site W0, const double p_gamma) {
+__device__ __forceinline__ void advance_starts(
+    const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<I>& X1, const Values<F>& S0,
+    const Values<I>& S1, const Site& W0, const double p_gamma
+) {
     const double u0 = 1.0 / p_gamma;
     const F u0_ = F(u0);
-    for (i64 t = 0; t < z.times(); t++) {
-        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
-            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
-            if (!z.holds(l, m)) continue;
-            const F w0 = W0.read(n, m, INF);
+    const F edge0_1_0 = S0.edge(begin + z.lane, z.length, 1, 0, F(0.0));
+    const I edge1_1_0 = S1.edge(begin + z.lane, z.length, 1, 0, I(0));
+    int n = begin - 1 - z.lane;
+    F next_row_w0[COLUMNS];
+    W0.load(next_row_w0, n + 1, z.left, INF);
+    for (int t = begin; t < stop; t++) {
+        n = t - z.lane;
+        const Held held = z.row(n);
+        F row_w0[COLUMNS];
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) row_w0[c] = next_row_w0[c];
+        W0.load(next_row_w0, n + 1, z.left, INF);
+        const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
+        const I in1_1_0 = from_left(X1[0][WIDE - 1][0], edge1_1_0, t - begin, z.lane);
+        age(X0);
+        X0[0][MARGIN - 1][0] = in0_1_0;
+        age(X1);
+        X1[0][MARGIN - 1][0] = in1_1_0;
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) {
+            const int m = z.left + c;
+            const bool ok = held.has(c);
+            const F w0 = row_w0[c];
             const F start0 = n == 0 && m == 0;
-            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, 0.0);
-            const I D0_1_1_1 = S1.get(z, l - 1, m - 1, 0, 0);
-            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, 0.0);
-            const I D0_1_1_0 = S1.get(z, l - 1, m, 0, 0);
-            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, 0.0);
-            const I D0_1_0_1 = S1.get(z, l, m - 1, 0, 0);
+            const F D0_0_1_1 = X0[1][MARGIN + c - 1][0];
+            const I D0_1_1_1 = X1[1][MARGIN + c - 1][0];
+            const F D0_0_1_0 = X0[1][MARGIN + c][0];
+            const I D0_1_1_0 = X1[1][MARGIN + c][0];
+            const F D0_0_0_1 = X0[0][MARGIN + c - 1][0];
+            const I D0_1_0_1 = X1[0][MARGIN + c - 1][0];
             const bool t0 = w0 != INF;
             const bool t1 = start0 != 0.0;
             const F t2 = t1 ? 0.5 : 0.0;
@@ -104,27 +127,72 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Values<I
             const I t59 = t57 + t58;
             const I t60 = t56 + t59;
             const I t61 = t45 ? t60 : 0;
-            S0.put(z, l, m, 0, t54);
-            S1.put(z, l, m, 0, t61);
+            X0[0][MARGIN + c][0] = ok ? t54 : F(0.0);
+            X1[0][MARGIN + c][0] = ok ? t61 : I(0);
         }
-        __syncthreads();
+        if (S0.lattice) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) {
+                const int m = z.left + c;
+                const bool ok = held.has(c);
+                if (ok) {
+                    S0.lattice[(n * z.width + m) * STATES + 0] = X0[0][MARGIN + c][0];
+                    S1.lattice[(n * z.width + m) * STATES + 0] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.ends && n >= 0 && (n == z.length - 1 && z.left <= z.cols - 1 && z.cols - 1 < z.left + COLUMNS)) {
+            for (i64 e = ends.first(n, z.left); ends.at(e, n, z.left); e++) {
+                #pragma unroll
+                for (int c = 0; c < COLUMNS; c++) {
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S0.ends[e] = X0[0][MARGIN + c][0];
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S1.ends[e] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.after && z.lane == LANES - 1 && 0 <= n && n < z.length) {
+            S0.leave(n, 1, 0, X0[0][WIDE - 1][0]);
+            S1.leave(n, 1, 0, X1[0][WIDE - 1][0]);
+        }
+        if (S0.kept) keep<F>(X0[0], S0.kept + i64(t - begin) * ROW, z.lane);
+        if (S1.kept) keep<I>(X1[0], S1.kept + i64(t - begin) * ROW, z.lane);
     }
 }
 
-__device__ void advance(const Strip z, const Values<F> S0, const Values<I> S1, const Site W0, const double p_gamma) {
+__device__ __forceinline__ void advance(
+    const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<I>& X1, const Values<F>& S0,
+    const Values<I>& S1, const Site& W0, const double p_gamma
+) {
     const double u0 = 1.0 / p_gamma;
     const F u0_ = F(u0);
-    for (i64 t = 0; t < z.times(); t++) {
-        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
-            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
-            if (!z.holds(l, m)) continue;
-            const F w0 = W0.read(n, m, INF);
-            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, 0.0);
-            const I D0_1_1_1 = S1.get(z, l - 1, m - 1, 0, 0);
-            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, 0.0);
-            const I D0_1_1_0 = S1.get(z, l - 1, m, 0, 0);
-            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, 0.0);
-            const I D0_1_0_1 = S1.get(z, l, m - 1, 0, 0);
+    const F edge0_1_0 = S0.edge(begin + z.lane, z.length, 1, 0, F(0.0));
+    const I edge1_1_0 = S1.edge(begin + z.lane, z.length, 1, 0, I(0));
+    int n = begin - 1 - z.lane;
+    F next_row_w0[COLUMNS];
+    W0.load(next_row_w0, n + 1, z.left, INF);
+    for (int t = begin; t < stop; t++) {
+        n = t - z.lane;
+        const Held held = z.row(n);
+        F row_w0[COLUMNS];
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) row_w0[c] = next_row_w0[c];
+        W0.load(next_row_w0, n + 1, z.left, INF);
+        const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
+        const I in1_1_0 = from_left(X1[0][WIDE - 1][0], edge1_1_0, t - begin, z.lane);
+        age(X0);
+        X0[0][MARGIN - 1][0] = in0_1_0;
+        age(X1);
+        X1[0][MARGIN - 1][0] = in1_1_0;
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) {
+            const bool ok = held.has(c);
+            const F w0 = row_w0[c];
+            const F D0_0_1_1 = X0[1][MARGIN + c - 1][0];
+            const I D0_1_1_1 = X1[1][MARGIN + c - 1][0];
+            const F D0_0_1_0 = X0[1][MARGIN + c][0];
+            const I D0_1_1_0 = X1[1][MARGIN + c][0];
+            const F D0_0_0_1 = X0[0][MARGIN + c - 1][0];
+            const I D0_1_0_1 = X1[0][MARGIN + c - 1][0];
             const bool t0 = w0 != INF;
             const bool t1 = D0_0_1_1 != 0.0;
             const bool t2 = D0_1_1_1 != 0;
@@ -175,38 +243,68 @@ __device__ void advance(const Strip z, const Values<F> S0, const Values<I> S1, c
             const I t47 = t45 + t46;
             const I t48 = t44 + t47;
             const I t49 = t33 ? t48 : 0;
-            S0.put(z, l, m, 0, t42);
-            S1.put(z, l, m, 0, t49);
+            X0[0][MARGIN + c][0] = ok ? t42 : F(0.0);
+            X1[0][MARGIN + c][0] = ok ? t49 : I(0);
         }
-        __syncthreads();
+        if (S0.lattice) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) {
+                const int m = z.left + c;
+                const bool ok = held.has(c);
+                if (ok) {
+                    S0.lattice[(n * z.width + m) * STATES + 0] = X0[0][MARGIN + c][0];
+                    S1.lattice[(n * z.width + m) * STATES + 0] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.ends && n >= 0 && (n == z.length - 1 && z.left <= z.cols - 1 && z.cols - 1 < z.left + COLUMNS)) {
+            for (i64 e = ends.first(n, z.left); ends.at(e, n, z.left); e++) {
+                #pragma unroll
+                for (int c = 0; c < COLUMNS; c++) {
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S0.ends[e] = X0[0][MARGIN + c][0];
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S1.ends[e] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.after && z.lane == LANES - 1 && 0 <= n && n < z.length) {
+            S0.leave(n, 1, 0, X0[0][WIDE - 1][0]);
+            S1.leave(n, 1, 0, X1[0][WIDE - 1][0]);
+        }
+        if (S0.kept) keep<F>(X0[0], S0.kept + i64(t - begin) * ROW, z.lane);
+        if (S1.kept) keep<I>(X1[0], S1.kept + i64(t - begin) * ROW, z.lane);
     }
 }
 
 extern "C" __global__ void forward(
-    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
+    i64 items, i64 panels, i64 rows, i64 spans, i64 width, const bool* skip, const i64* n_len, const i64* m_len,
     const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const double* all_p_gamma, i64 own_p_gamma,
-    F* R0, I* R1, F* all_S0, I* all_S1, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, F* D0,
-    I* D1, F* L0, I* L1, i64 lattice_each
+    F* R0, I* R1, F* C0, I* C1, int* turn, int* done, const i64* end_n, const i64* end_m, const i64* end_k,
+    i64 ends_each, F* D0, I* D1, F* L0, I* L1, i64 lattice_each
 ) {
-    const i64 border = HALO * STATES * pitch;
-    for (i64 b = blockIdx.x; b < items; b += gridDim.x) {
+    const int lane = threadIdx.x % LANES;
+    for (i64 q; (q = take(turn)) < items * panels;) {
+        const i64 b = q % items, p = q / items, task = b * panels + p;
         if (skip[b]) continue;
-        const i64 length = n_len[b], cols = m_len[b];
-        const Site W0 = {a0 + b * a0_b, a0_n, a0_m, n_len[b] + a0_more_n, m_len[b] + a0_more_m};
+        const int length = n_len[b], cols = m_len[b];
+        const Site W0(a0 + b * a0_b, a0_n, a0_m, int(n_len[b] + a0_more_n), int(m_len[b] + a0_more_m), 0);
         const double p_gamma = all_p_gamma[b * own_p_gamma];
+        if (p * WIDTH >= cols) continue;
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
-        i64 e = 0;
-        for (i64 j = 0; j * HEIGHT < length; j++) {
-            Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width, pitch, 0, cols};
-            const Values<F> S0 = {all_S0 + blockIdx.x * room * STATES, R0 + (b * blocks + j) * border, z.n0 + HEIGHT < length ? R0 + (b * blocks + j) * border + border : nullptr, L0 ? L0 + b * lattice_each : nullptr};
-            const Values<I> S1 = {all_S1 + blockIdx.x * room * STATES, R1 + (b * blocks + j) * border, z.n0 + HEIGHT < length ? R1 + (b * blocks + j) * border + border : nullptr, L1 ? L1 + b * lattice_each : nullptr};
-            if (z.has_row(0)) advance_starts(z, S0, S1, W0, p_gamma);
-            else advance(z, S0, S1, W0, p_gamma);
-            const i64 begin = e;
-            e = ends.from_row(z.n0 + z.rows);
-            collect(D0 + b * ends_each, S0.strip, z, ends, begin, e);
-            collect(D1 + b * ends_each, S1.strip, z, ends, begin, e);
-            __syncthreads();
+        const Panel z = {length, cols, int(p) * WIDTH + lane * COLUMNS, lane, width, nullptr, nullptr};
+        Rows<F> X0;
+        Rows<I> X1;
+        const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, (p + 1) * WIDTH < cols ? R0 + task * rows * MARGIN * STATES : nullptr, nullptr, L0 ? L0 + b * lattice_each : nullptr, D0 + b * ends_each};
+        const Values<I> S1 = {p > 0 ? R1 + (task - 1) * rows * MARGIN * STATES : nullptr, (p + 1) * WIDTH < cols ? R1 + task * rows * MARGIN * STATES : nullptr, nullptr, L1 ? L1 + b * lattice_each : nullptr, D1 + b * ends_each};
+        fill<F>(X0, 0.0);
+        fill<I>(X1, 0);
+        for (int begin = 0; begin < length + LANES - 1; begin += CHUNK) {
+            const int stop = begin + CHUNK;
+            if (begin % SPAN == 0) save<F>(X0, C0 + (task * spans + begin / SPAN) * HALO * ROW, lane);
+            if (begin % SPAN == 0) save<I>(X1, C1 + (task * spans + begin / SPAN) * HALO * ROW, lane);
+            if (p > 0) wait_for(done + task - 1, min(stop, length));
+            if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, X1, S0, S1, W0, p_gamma);
+            else advance(z, begin, stop, ends, X0, X1, S0, S1, W0, p_gamma);
+            if (S0.after) publish(done + task, min(stop - (LANES - 1), length));
         }
     }
 }

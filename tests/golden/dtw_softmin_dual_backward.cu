@@ -9,7 +9,7 @@
 //   total = decode of sum of
 //     times(D at [-1, -1], one)
 // plan
-//   schedule  skewed strips of 32 rows: lane l at time t is row l, column t - l
+//   schedule  panels of 128 columns, swept by warps: lane l at time t is row t - l, 4 columns; rows are saved every 32 times, borders handed on every 32
 //   carrier   (x: float32, x_dot: float32), multiply-adds allowed
 //   states    one, in this order within a cell
 //   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
@@ -19,33 +19,62 @@ typedef float F;  // numbers
 typedef int I;  // binary exponents
 #define INF __int_as_float(0x7f800000)
 #define NAN_ __int_as_float(0x7fffffff)
-constexpr bool SKEWED = true;
 constexpr bool WINDOWED = false;
-constexpr i64 HEIGHT = 32;  // rows of a strip
-constexpr i64 HALO = 1;  // rows that it needs of the one before
+constexpr int COLUMNS = 4;  // of a lane
+constexpr int SPAN = 32;  // times between two that are saved
+constexpr int CHUNK = 32;  // times between two at which a panel hands on
+constexpr int HALO = 1;  // rows that a cell looks back
+constexpr int MARGIN = 1;  // columns that it does
 constexpr int STATES = 1;
 
-// ... cuda_strip.cuh ...
+// ... cuda_panel.cuh ...
 
-__device__ void advance_starts(const Strip z, const Values<F> S0, const Values<F> S1, const Site W0, const Site W1, const double p_gamma) {
+__device__ __forceinline__ void advance_starts(
+    const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<F>& X1, const Values<F>& S0,
+    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma
+) {
     const double u0 = 1.0 / p_gamma;
     const double u1 = -p_gamma;
     const F u0_ = F(u0);
     const F p_gamma_ = F(p_gamma);
     const F u1_ = F(u1);
-    for (i64 t = 0; t < z.times(); t++) {
-        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
-            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
-            if (!z.holds(l, m)) continue;
+    const F edge0_1_0 = S0.edge(begin + z.lane, z.length, 1, 0, F(INF));
+    const F edge1_1_0 = S1.edge(begin + z.lane, z.length, 1, 0, F(0.0f));
+    int n = begin - 1 - z.lane;
+    F next_row_w0[COLUMNS];
+    F next_row_w1[COLUMNS];
+    W0.load(next_row_w0, n + 1, z.left, INF);
+    W1.load(next_row_w1, n + 1, z.left, 0.0f);
+    for (int t = begin; t < stop; t++) {
+        n = t - z.lane;
+        const Held held = z.row(n);
+        F row_w0[COLUMNS];
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) row_w0[c] = next_row_w0[c];
+        W0.load(next_row_w0, n + 1, z.left, INF);
+        F row_w1[COLUMNS];
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) row_w1[c] = next_row_w1[c];
+        W1.load(next_row_w1, n + 1, z.left, 0.0f);
+        const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
+        const F in1_1_0 = from_left(X1[0][WIDE - 1][0], edge1_1_0, t - begin, z.lane);
+        age(X0);
+        X0[0][MARGIN - 1][0] = in0_1_0;
+        age(X1);
+        X1[0][MARGIN - 1][0] = in1_1_0;
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) {
+            const int m = z.left + c;
+            const bool ok = held.has(c);
             const F start0 = n == 0 && m == 0;
-            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
-            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
-            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, INF);
-            const F w0 = W0.read(n, m, INF);
-            const F D0_1_1_1 = S1.get(z, l - 1, m - 1, 0, 0.0f);
-            const F D0_1_1_0 = S1.get(z, l - 1, m, 0, 0.0f);
-            const F D0_1_0_1 = S1.get(z, l, m - 1, 0, 0.0f);
-            const F w1 = W1.read(n, m, 0.0f);
+            const F D0_0_1_1 = X0[1][MARGIN + c - 1][0];
+            const F D0_0_1_0 = X0[1][MARGIN + c][0];
+            const F D0_0_0_1 = X0[0][MARGIN + c - 1][0];
+            const F w0 = row_w0[c];
+            const F D0_1_1_1 = X1[1][MARGIN + c - 1][0];
+            const F D0_1_1_0 = X1[1][MARGIN + c][0];
+            const F D0_1_0_1 = X1[0][MARGIN + c - 1][0];
+            const F w1 = row_w1[c];
             const bool t0 = start0 != 0.0f;
             const F t1 = t0 ? 0.0f : INF;
             const bool t2 = t1 != INF;
@@ -91,31 +120,82 @@ __device__ void advance_starts(const Strip z, const Values<F> S0, const Values<F
             const F t42 = t34 * t41;
             const F t43 = t8 ? t42 : 0.0f;
             const F t44 = t43 + w1;
-            S0.put(z, l, m, 0, t31);
-            S1.put(z, l, m, 0, t44);
+            X0[0][MARGIN + c][0] = ok ? t31 : F(INF);
+            X1[0][MARGIN + c][0] = ok ? t44 : F(0.0f);
         }
-        __syncthreads();
+        if (S0.lattice) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) {
+                const int m = z.left + c;
+                const bool ok = held.has(c);
+                if (ok) {
+                    S0.lattice[(n * z.width + m) * STATES + 0] = X0[0][MARGIN + c][0];
+                    S1.lattice[(n * z.width + m) * STATES + 0] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.ends && n >= 0 && (n == z.length - 1 && z.left <= z.cols - 1 && z.cols - 1 < z.left + COLUMNS)) {
+            for (i64 e = ends.first(n, z.left); ends.at(e, n, z.left); e++) {
+                #pragma unroll
+                for (int c = 0; c < COLUMNS; c++) {
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S0.ends[e] = X0[0][MARGIN + c][0];
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S1.ends[e] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.after && z.lane == LANES - 1 && 0 <= n && n < z.length) {
+            S0.leave(n, 1, 0, X0[0][WIDE - 1][0]);
+            S1.leave(n, 1, 0, X1[0][WIDE - 1][0]);
+        }
+        if (S0.kept) keep<F>(X0[0], S0.kept + i64(t - begin) * ROW, z.lane);
+        if (S1.kept) keep<F>(X1[0], S1.kept + i64(t - begin) * ROW, z.lane);
     }
 }
 
-__device__ void advance(const Strip z, const Values<F> S0, const Values<F> S1, const Site W0, const Site W1, const double p_gamma) {
+__device__ __forceinline__ void advance(
+    const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<F>& X1, const Values<F>& S0,
+    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma
+) {
     const double u0 = 1.0 / p_gamma;
     const double u1 = -p_gamma;
     const F u0_ = F(u0);
     const F p_gamma_ = F(p_gamma);
     const F u1_ = F(u1);
-    for (i64 t = 0; t < z.times(); t++) {
-        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
-            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
-            if (!z.holds(l, m)) continue;
-            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
-            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
-            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, INF);
-            const F w0 = W0.read(n, m, INF);
-            const F D0_1_1_1 = S1.get(z, l - 1, m - 1, 0, 0.0f);
-            const F D0_1_1_0 = S1.get(z, l - 1, m, 0, 0.0f);
-            const F D0_1_0_1 = S1.get(z, l, m - 1, 0, 0.0f);
-            const F w1 = W1.read(n, m, 0.0f);
+    const F edge0_1_0 = S0.edge(begin + z.lane, z.length, 1, 0, F(INF));
+    const F edge1_1_0 = S1.edge(begin + z.lane, z.length, 1, 0, F(0.0f));
+    int n = begin - 1 - z.lane;
+    F next_row_w0[COLUMNS];
+    F next_row_w1[COLUMNS];
+    W0.load(next_row_w0, n + 1, z.left, INF);
+    W1.load(next_row_w1, n + 1, z.left, 0.0f);
+    for (int t = begin; t < stop; t++) {
+        n = t - z.lane;
+        const Held held = z.row(n);
+        F row_w0[COLUMNS];
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) row_w0[c] = next_row_w0[c];
+        W0.load(next_row_w0, n + 1, z.left, INF);
+        F row_w1[COLUMNS];
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) row_w1[c] = next_row_w1[c];
+        W1.load(next_row_w1, n + 1, z.left, 0.0f);
+        const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
+        const F in1_1_0 = from_left(X1[0][WIDE - 1][0], edge1_1_0, t - begin, z.lane);
+        age(X0);
+        X0[0][MARGIN - 1][0] = in0_1_0;
+        age(X1);
+        X1[0][MARGIN - 1][0] = in1_1_0;
+        #pragma unroll
+        for (int c = 0; c < COLUMNS; c++) {
+            const bool ok = held.has(c);
+            const F D0_0_1_1 = X0[1][MARGIN + c - 1][0];
+            const F D0_0_1_0 = X0[1][MARGIN + c][0];
+            const F D0_0_0_1 = X0[0][MARGIN + c - 1][0];
+            const F w0 = row_w0[c];
+            const F D0_1_1_1 = X1[1][MARGIN + c - 1][0];
+            const F D0_1_1_0 = X1[1][MARGIN + c][0];
+            const F D0_1_0_1 = X1[0][MARGIN + c - 1][0];
+            const F w1 = row_w1[c];
             const bool t0 = D0_0_1_1 != INF;
             const bool t1 = D0_0_1_0 != INF;
             const bool t2 = t0 || t1;
@@ -150,39 +230,95 @@ __device__ void advance(const Strip z, const Values<F> S0, const Values<F> S1, c
             const F t31 = t25 * t30;
             const F t32 = t4 ? t31 : 0.0f;
             const F t33 = t32 + w1;
-            S0.put(z, l, m, 0, t22);
-            S1.put(z, l, m, 0, t33);
+            X0[0][MARGIN + c][0] = ok ? t22 : F(INF);
+            X1[0][MARGIN + c][0] = ok ? t33 : F(0.0f);
         }
-        __syncthreads();
+        if (S0.lattice) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) {
+                const int m = z.left + c;
+                const bool ok = held.has(c);
+                if (ok) {
+                    S0.lattice[(n * z.width + m) * STATES + 0] = X0[0][MARGIN + c][0];
+                    S1.lattice[(n * z.width + m) * STATES + 0] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.ends && n >= 0 && (n == z.length - 1 && z.left <= z.cols - 1 && z.cols - 1 < z.left + COLUMNS)) {
+            for (i64 e = ends.first(n, z.left); ends.at(e, n, z.left); e++) {
+                #pragma unroll
+                for (int c = 0; c < COLUMNS; c++) {
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S0.ends[e] = X0[0][MARGIN + c][0];
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) S1.ends[e] = X1[0][MARGIN + c][0];
+                }
+            }
+        }
+        if (S0.after && z.lane == LANES - 1 && 0 <= n && n < z.length) {
+            S0.leave(n, 1, 0, X0[0][WIDE - 1][0]);
+            S1.leave(n, 1, 0, X1[0][WIDE - 1][0]);
+        }
+        if (S0.kept) keep<F>(X0[0], S0.kept + i64(t - begin) * ROW, z.lane);
+        if (S1.kept) keep<F>(X1[0], S1.kept + i64(t - begin) * ROW, z.lane);
     }
 }
 
-__device__ void retreat_starts(const Strip z, const Values<F> S0, const Values<F> S1, const Site W0, const Site W1, const double p_gamma, const Flow G1_1_0_0, const Flow G1_1_0_1, const Flow G1_0_0_0, const Flow G1_0_0_1, const Flow G0_1_0_0, const Flow G0_1_0_1, bool seeded, const F* A0, const F* A1, F* dW0) {
+__device__ __forceinline__ void retreat_starts(
+    const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<F>& X1, const Values<F>& S0,
+    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma, const Kept<F>& K0, const Kept<F>& K1,
+    Rows<F>& Y0, Rows<F>& Y1, const Values<F>& A0, const Values<F>& A1, const F* dA0, const F* dA1, F* dW0
+) {
     const double u0 = -p_gamma;
     const double u1 = 1.0 / p_gamma;
     const F u1_ = F(u1);
     const F u0_ = F(u0);
     const F p_gamma_ = F(p_gamma);
-    for (i64 t = z.times() - 1; t >= 0; t--) {
-        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
-            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
-            if (!z.holds(l, m)) continue;
-            F E0_0 = seeded ? A0[z.at(l, m, 0, STATES)] : 0;
-            E0_0 += G1_1_0_0.get(z, l + 1, m + 1);
-            E0_0 += G1_0_0_0.get(z, l + 1, m);
-            E0_0 += G0_1_0_0.get(z, l, m + 1);
-            F E0_1 = seeded ? A1[z.at(l, m, 0, STATES)] : 0;
-            E0_1 += G1_1_0_1.get(z, l + 1, m + 1);
-            E0_1 += G1_0_0_1.get(z, l + 1, m);
-            E0_1 += G0_1_0_1.get(z, l, m + 1);
-            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
-            const F D0_0_0_0 = S0.get(z, l, m, 0, INF);
+    const F edge0_1_0 = A0.edge(begin + z.lane - (LANES - 1), z.length, 1, 0, F(0));
+    const F edge1_1_0 = A1.edge(begin + z.lane - (LANES - 1), z.length, 1, 0, F(0));
+    for (int t = stop - 1; t >= begin; t--) {
+        const int n = t - z.lane;
+        const Held held = z.row(n);
+        rejuvenate(X0);
+        recall(X0[HALO], K0.row(t - HALO), z.lane);
+        rejuvenate(X1);
+        recall(X1[HALO], K1.row(t - HALO), z.lane);
+        const F in0_1_0 = from_right(Y0[0][MARGIN - 1][0], edge0_1_0, t - begin, z.lane);
+        const F in1_1_0 = from_right(Y1[0][MARGIN - 1][0], edge1_1_0, t - begin, z.lane);
+        rejuvenate(Y0);
+        #pragma unroll
+        for (int i = 0; i < WIDE; i++) {
+            Y0[HALO][i][0] = 0;
+        }
+        Y0[0][WIDE - 1][0] += in0_1_0;
+        rejuvenate(Y1);
+        #pragma unroll
+        for (int i = 0; i < WIDE; i++) {
+            Y1[HALO][i][0] = 0;
+        }
+        Y1[0][WIDE - 1][0] += in1_1_0;
+        if (n >= 0 && (n == z.length - 1 && z.left <= z.cols - 1 && z.cols - 1 < z.left + COLUMNS)) {
+            for (i64 e = ends.first(n, z.left); ends.at(e, n, z.left); e++) {
+                #pragma unroll
+                for (int c = 0; c < COLUMNS; c++) {
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) Y0[0][MARGIN + c][0] += dA0[e];
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) Y1[0][MARGIN + c][0] += dA1[e];
+                }
+            }
+        }
+        F dW0_row[COLUMNS];
+        #pragma unroll
+        for (int c = COLUMNS - 1; c >= 0; c--) {
+            const int m = z.left + c;
+            const bool ok = held.has(c);
+            const F E0_0 = ok ? Y0[0][MARGIN + c][0] : 0;
+            const F E0_1 = ok ? Y1[0][MARGIN + c][0] : 0;
+            const F D0_0_1_1 = X0[1][MARGIN + c - 1][0];
+            const F D0_0_0_0 = X0[0][MARGIN + c][0];
             const F start0 = n == 0 && m == 0;
-            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
-            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, INF);
-            const F D0_1_1_1 = S1.get(z, l - 1, m - 1, 0, 0.0f);
-            const F D0_1_1_0 = S1.get(z, l - 1, m, 0, 0.0f);
-            const F D0_1_0_1 = S1.get(z, l, m - 1, 0, 0.0f);
+            const F D0_0_1_0 = X0[1][MARGIN + c][0];
+            const F D0_0_0_1 = X0[0][MARGIN + c - 1][0];
+            const F D0_1_1_1 = X1[1][MARGIN + c - 1][0];
+            const F D0_1_1_0 = X1[1][MARGIN + c][0];
+            const F D0_1_0_1 = X1[0][MARGIN + c - 1][0];
             const bool t0 = D0_0_1_1 != INF;
             const bool t1 = D0_0_0_0 != INF;
             const F t2 = t1 ? E0_1 : 0.0f;
@@ -254,43 +390,77 @@ __device__ void retreat_starts(const Strip z, const Values<F> S0, const Values<F
             const F t68 = t62 ? t67 : 0.0f;
             const F t69 = t26 * t21;
             const F t70 = t62 ? t69 : 0.0f;
-            G1_1_0_0.put(z, l, m, t50);
-            G1_1_0_1.put(z, l, m, t52);
-            G1_0_0_0.put(z, l, m, t59);
-            G1_0_0_1.put(z, l, m, t61);
-            G0_1_0_0.put(z, l, m, t68);
-            G0_1_0_1.put(z, l, m, t70);
-            W0.write(dW0, n, m, t41);
+            Y0[1][MARGIN + c - 1][0] += ok ? t50 : 0;
+            Y1[1][MARGIN + c - 1][0] += ok ? t52 : 0;
+            Y0[1][MARGIN + c][0] += ok ? t59 : 0;
+            Y1[1][MARGIN + c][0] += ok ? t61 : 0;
+            Y0[0][MARGIN + c - 1][0] += ok ? t68 : 0;
+            Y1[0][MARGIN + c - 1][0] += ok ? t70 : 0;
+            dW0_row[c] = t41;
         }
-        __syncthreads();
+        W0.store(dW0, dW0_row, n, z.left, held);
+        if (A0.after && z.lane == 0 && 0 <= n && n < z.length) {
+            A0.leave(n, 1, 0, Y0[0][MARGIN - 1][0]);
+            A1.leave(n, 1, 0, Y1[0][MARGIN - 1][0]);
+        }
     }
 }
 
-__device__ void retreat(const Strip z, const Values<F> S0, const Values<F> S1, const Site W0, const Site W1, const double p_gamma, const Flow G1_1_0_0, const Flow G1_1_0_1, const Flow G1_0_0_0, const Flow G1_0_0_1, const Flow G0_1_0_0, const Flow G0_1_0_1, bool seeded, const F* A0, const F* A1, F* dW0) {
+__device__ __forceinline__ void retreat(
+    const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<F>& X1, const Values<F>& S0,
+    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma, const Kept<F>& K0, const Kept<F>& K1,
+    Rows<F>& Y0, Rows<F>& Y1, const Values<F>& A0, const Values<F>& A1, const F* dA0, const F* dA1, F* dW0
+) {
     const double u0 = -p_gamma;
     const double u1 = 1.0 / p_gamma;
     const F u1_ = F(u1);
     const F u0_ = F(u0);
     const F p_gamma_ = F(p_gamma);
-    for (i64 t = z.times() - 1; t >= 0; t--) {
-        for (i64 q = threadIdx.x; q < z.lanes(); q += blockDim.x) {
-            const i64 l = z.row(t, q), m = z.column(t, q), n = z.n0 + l;
-            if (!z.holds(l, m)) continue;
-            F E0_0 = seeded ? A0[z.at(l, m, 0, STATES)] : 0;
-            E0_0 += G1_1_0_0.get(z, l + 1, m + 1);
-            E0_0 += G1_0_0_0.get(z, l + 1, m);
-            E0_0 += G0_1_0_0.get(z, l, m + 1);
-            F E0_1 = seeded ? A1[z.at(l, m, 0, STATES)] : 0;
-            E0_1 += G1_1_0_1.get(z, l + 1, m + 1);
-            E0_1 += G1_0_0_1.get(z, l + 1, m);
-            E0_1 += G0_1_0_1.get(z, l, m + 1);
-            const F D0_0_1_1 = S0.get(z, l - 1, m - 1, 0, INF);
-            const F D0_0_0_0 = S0.get(z, l, m, 0, INF);
-            const F D0_0_1_0 = S0.get(z, l - 1, m, 0, INF);
-            const F D0_0_0_1 = S0.get(z, l, m - 1, 0, INF);
-            const F D0_1_1_1 = S1.get(z, l - 1, m - 1, 0, 0.0f);
-            const F D0_1_1_0 = S1.get(z, l - 1, m, 0, 0.0f);
-            const F D0_1_0_1 = S1.get(z, l, m - 1, 0, 0.0f);
+    const F edge0_1_0 = A0.edge(begin + z.lane - (LANES - 1), z.length, 1, 0, F(0));
+    const F edge1_1_0 = A1.edge(begin + z.lane - (LANES - 1), z.length, 1, 0, F(0));
+    for (int t = stop - 1; t >= begin; t--) {
+        const int n = t - z.lane;
+        const Held held = z.row(n);
+        rejuvenate(X0);
+        recall(X0[HALO], K0.row(t - HALO), z.lane);
+        rejuvenate(X1);
+        recall(X1[HALO], K1.row(t - HALO), z.lane);
+        const F in0_1_0 = from_right(Y0[0][MARGIN - 1][0], edge0_1_0, t - begin, z.lane);
+        const F in1_1_0 = from_right(Y1[0][MARGIN - 1][0], edge1_1_0, t - begin, z.lane);
+        rejuvenate(Y0);
+        #pragma unroll
+        for (int i = 0; i < WIDE; i++) {
+            Y0[HALO][i][0] = 0;
+        }
+        Y0[0][WIDE - 1][0] += in0_1_0;
+        rejuvenate(Y1);
+        #pragma unroll
+        for (int i = 0; i < WIDE; i++) {
+            Y1[HALO][i][0] = 0;
+        }
+        Y1[0][WIDE - 1][0] += in1_1_0;
+        if (n >= 0 && (n == z.length - 1 && z.left <= z.cols - 1 && z.cols - 1 < z.left + COLUMNS)) {
+            for (i64 e = ends.first(n, z.left); ends.at(e, n, z.left); e++) {
+                #pragma unroll
+                for (int c = 0; c < COLUMNS; c++) {
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) Y0[0][MARGIN + c][0] += dA0[e];
+                    if (ends.m[e] == z.left + c && ends.k[e] == 0) Y1[0][MARGIN + c][0] += dA1[e];
+                }
+            }
+        }
+        F dW0_row[COLUMNS];
+        #pragma unroll
+        for (int c = COLUMNS - 1; c >= 0; c--) {
+            const bool ok = held.has(c);
+            const F E0_0 = ok ? Y0[0][MARGIN + c][0] : 0;
+            const F E0_1 = ok ? Y1[0][MARGIN + c][0] : 0;
+            const F D0_0_1_1 = X0[1][MARGIN + c - 1][0];
+            const F D0_0_0_0 = X0[0][MARGIN + c][0];
+            const F D0_0_1_0 = X0[1][MARGIN + c][0];
+            const F D0_0_0_1 = X0[0][MARGIN + c - 1][0];
+            const F D0_1_1_1 = X1[1][MARGIN + c - 1][0];
+            const F D0_1_1_0 = X1[1][MARGIN + c][0];
+            const F D0_1_0_1 = X1[0][MARGIN + c - 1][0];
             const bool t0 = D0_0_1_1 != INF;
             const bool t1 = D0_0_0_0 != INF;
             const F t2 = t1 ? E0_1 : 0.0f;
@@ -353,56 +523,81 @@ __device__ void retreat(const Strip z, const Values<F> S0, const Values<F> S1, c
             const F t59 = t53 ? t58 : 0.0f;
             const F t60 = t19 * t14;
             const F t61 = t53 ? t60 : 0.0f;
-            G1_1_0_0.put(z, l, m, t41);
-            G1_1_0_1.put(z, l, m, t43);
-            G1_0_0_0.put(z, l, m, t50);
-            G1_0_0_1.put(z, l, m, t52);
-            G0_1_0_0.put(z, l, m, t59);
-            G0_1_0_1.put(z, l, m, t61);
-            W0.write(dW0, n, m, t32);
+            Y0[1][MARGIN + c - 1][0] += ok ? t41 : 0;
+            Y1[1][MARGIN + c - 1][0] += ok ? t43 : 0;
+            Y0[1][MARGIN + c][0] += ok ? t50 : 0;
+            Y1[1][MARGIN + c][0] += ok ? t52 : 0;
+            Y0[0][MARGIN + c - 1][0] += ok ? t59 : 0;
+            Y1[0][MARGIN + c - 1][0] += ok ? t61 : 0;
+            dW0_row[c] = t32;
         }
-        __syncthreads();
+        W0.store(dW0, dW0_row, n, z.left, held);
+        if (A0.after && z.lane == 0 && 0 <= n && n < z.length) {
+            A0.leave(n, 1, 0, Y0[0][MARGIN - 1][0]);
+            A1.leave(n, 1, 0, Y1[0][MARGIN - 1][0]);
+        }
     }
 }
 
 extern "C" __global__ void backward(
-    i64 items, const bool* skip, const i64* n_len, const i64* m_len, i64 width, i64 pitch, i64 blocks, i64 room,
+    i64 items, i64 panels, i64 rows, i64 spans, i64 width, const bool* skip, const i64* n_len, const i64* m_len,
     const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* a1, i64 a1_b, i64 a1_n, i64 a1_m,
-    i64 a1_more_n, i64 a1_more_m, const double* all_p_gamma, i64 own_p_gamma, const F* R0, const F* R1, F* all_S0,
-    F* all_S1, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, const F* dA0, const F* dA1,
-    F* all_dW0, i64 dW0_b, F* all_G1_1_0_0, F* all_G1_1_0_1, F* all_G1_0_0_0, F* all_G1_0_0_1, F* all_G0_1_0_0,
-    F* all_G0_1_0_1, F* G1_1_0_0_rows, F* G1_1_0_1_rows, F* G1_0_0_0_rows, F* G1_0_0_1_rows, F* G0_1_0_0_rows,
-    F* G0_1_0_1_rows, F* all_A0, F* all_A1
+    i64 a1_more_n, i64 a1_more_m, const double* all_p_gamma, i64 own_p_gamma, const F* R0, const F* R1, const F* C0,
+    const F* C1, int* turn, int* done, F* all_V0, F* all_V1, const i64* end_n, const i64* end_m, const i64* end_k,
+    i64 ends_each, const F* all_dA0, const F* all_dA1, F* GA0, F* GA1, F* all_dW0
 ) {
-    const i64 border = HALO * STATES * pitch;
-    for (i64 b = blockIdx.x; b < items; b += gridDim.x) {
+    const i64 warp = (blockIdx.x * i64(blockDim.x) + threadIdx.x) / LANES;
+    F* const V0 = all_V0 + warp * SPAN * ROW;
+    F* const V1 = all_V1 + warp * SPAN * ROW;
+    const int lane = threadIdx.x % LANES;
+    for (i64 q; (q = take(turn)) < items * panels;) {
+        const i64 b = q % items, p = panels - 1 - q / items, task = b * panels + p;
         if (skip[b]) continue;
-        const i64 length = n_len[b], cols = m_len[b];
-        const Site W0 = {a0 + b * a0_b, a0_n, a0_m, n_len[b] + a0_more_n, m_len[b] + a0_more_m};
-        const Site W1 = {a1 + b * a1_b, a1_n, a1_m, n_len[b] + a1_more_n, m_len[b] + a1_more_m};
+        const int length = n_len[b], cols = m_len[b];
+        const Site W0(a0 + b * a0_b, a0_n, a0_m, int(n_len[b] + a0_more_n), int(m_len[b] + a0_more_m), 0);
+        const Site W1(a1 + b * a1_b, a1_n, a1_m, int(n_len[b] + a1_more_n), int(m_len[b] + a1_more_m), 0);
         const double p_gamma = all_p_gamma[b * own_p_gamma];
+        if (p * WIDTH >= cols) continue;
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
-        F* const A0 = all_A0 + blockIdx.x * room * STATES;
-        F* const A1 = all_A1 + blockIdx.x * room * STATES;
-        F* const dW0 = all_dW0 + b * dW0_b;
-        for (i64 j = (length - 1) / HEIGHT; j >= 0; j--) {
-            Strip z = {j * HEIGHT, min(HEIGHT, length - j * HEIGHT), length, cols, width, pitch, 0, cols};
-            const Values<F> S0 = {all_S0 + blockIdx.x * room * STATES, R0 + (b * blocks + j) * border, nullptr, nullptr};
-            const Values<F> S1 = {all_S1 + blockIdx.x * room * STATES, R1 + (b * blocks + j) * border, nullptr, nullptr};
-            if (z.has_row(0)) advance_starts(z, S0, S1, W0, W1, p_gamma);
-            else advance(z, S0, S1, W0, W1, p_gamma);
-            const Flow G1_1_0_0(all_G1_1_0_0, G1_1_0_0_rows, 1, z, room);
-            const Flow G1_1_0_1(all_G1_1_0_1, G1_1_0_1_rows, 1, z, room);
-            const Flow G1_0_0_0(all_G1_0_0_0, G1_0_0_0_rows, 1, z, room);
-            const Flow G1_0_0_1(all_G1_0_0_1, G1_0_0_1_rows, 1, z, room);
-            const Flow G0_1_0_0(all_G0_1_0_0, G0_1_0_0_rows, 0, z, room);
-            const Flow G0_1_0_1(all_G0_1_0_1, G0_1_0_1_rows, 0, z, room);
-            const i64 begin = ends.from_row(z.n0), stop = ends.from_row(z.n0 + z.rows);
-            const bool seeded = begin < stop;
-            if (seeded) plant(A0, dA0 + b * ends_each, z, ends, begin, stop);
-            if (seeded) plant(A1, dA1 + b * ends_each, z, ends, begin, stop);
-            if (z.has_row(0)) retreat_starts(z, S0, S1, W0, W1, p_gamma, G1_1_0_0, G1_1_0_1, G1_0_0_0, G1_0_0_1, G0_1_0_0, G0_1_0_1, seeded, A0, A1, dW0);
-            else retreat(z, S0, S1, W0, W1, p_gamma, G1_1_0_0, G1_1_0_1, G1_0_0_0, G1_0_0_1, G0_1_0_0, G0_1_0_1, seeded, A0, A1, dW0);
+        const Panel z = {length, cols, int(p) * WIDTH + lane * COLUMNS, lane, width, nullptr, nullptr};
+        Rows<F> X0;
+        Rows<F> X1;
+        const bool another = (p + 1) * WIDTH < cols;
+        Rows<F> Y0;
+        fill<F>(Y0, 0);
+        const Values<F> A0 = {another ? GA0 + (task + 1) * rows * MARGIN * STATES : nullptr, p > 0 ? GA0 + (task) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr};
+        const F* const dA0 = all_dA0 + b * ends_each;
+        Rows<F> Y1;
+        fill<F>(Y1, 0);
+        const Values<F> A1 = {another ? GA1 + (task + 1) * rows * MARGIN * STATES : nullptr, p > 0 ? GA1 + (task) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr};
+        const F* const dA1 = all_dA1 + b * ends_each;
+        F* const dW0 = all_dW0 + b * a0_b;
+        for (int j = (length + LANES - 2) / SPAN; j >= 0; j--) {
+            const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);
+            const Kept<F> K0 = {V0, C0 + (task * spans + j) * HALO * ROW, first};
+            restore<F>(X0, K0.before, lane);
+            const Kept<F> K1 = {V1, C1 + (task * spans + j) * HALO * ROW, first};
+            restore<F>(X1, K1.before, lane);
+            for (int begin = first; begin < last; begin += CHUNK) {
+                const int stop = begin + CHUNK;
+                const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, V0 + i64(begin - first) * ROW, nullptr, nullptr};
+                const Values<F> S1 = {p > 0 ? R1 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, V1 + i64(begin - first) * ROW, nullptr, nullptr};
+                if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma);
+                else advance(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma);
+            }
+            for (int begin = last - CHUNK; begin >= first; begin -= CHUNK) {
+                const int stop = begin + CHUNK;
+                if (another) wait_for(done + task + 1, length - max(begin - (LANES - 1), 0));
+                const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr, nullptr};
+                const Values<F> S1 = {p > 0 ? R1 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr, nullptr};
+                #pragma unroll
+                for (int h = 1; h <= HALO; h++) recall<F>(X0[h], K0.row(stop - h), lane);
+                #pragma unroll
+                for (int h = 1; h <= HALO; h++) recall<F>(X1[h], K1.row(stop - h), lane);
+                if (z.has_row(0, begin, stop)) retreat_starts(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma, K0, K1, Y0, Y1, A0, A1, dA0, dA1, dW0);
+                else retreat(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma, K0, K1, Y0, Y1, A0, A1, dA0, dA1, dW0);
+                if (p > 0) publish(done + task, length - begin);
+            }
         }
     }
 }

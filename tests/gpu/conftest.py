@@ -1,6 +1,7 @@
 """Arrays of a device, which is a stand-in or CuPy's, and solvers that compute with them."""
 
 import numpy as np
+import cuda_cases as cases
 import pytest
 
 import dpsemiring as dp
@@ -33,7 +34,7 @@ class Emulated(Bench):
 
     def solver(self, topology, semiring, **options):
         solver = dp.compile(topology, semiring)
-        solver.engine = EmulatedEngine(solver.engine.recurrence, self.device, together=True, **{"height": 4, **options})
+        solver.engine = EmulatedEngine(solver.engine.recurrence, self.device, together=True, **{**cases.SMALL, **options})
         return solver
 
     def unseen(self, work):

@@ -15,16 +15,16 @@ from dpsemiring.testing.emulation.device import EmulatedDevice
 from dpsemiring.testing.problems import HAVE_DERIVATIVE, as_float, roles
 
 F32, F64 = np.float32, np.float64
-# (topology, semiring, kind of number, height of strips): those whose texts tests/cuda builds too
+# (topology, semiring, kind of number): those whose texts tests/cuda builds too
 CASES = [
-    ("dtw", "tropical", F32, 4),
-    ("dtw", "softmin", F64, 5),
-    ("weighted", "softmin", F32, 3),
-    ("two_states", "softmin", F32, 5),
-    ("rows", "softmin", F64, 3),
-    ("rows", "tropical", F32, 5),
-    ("ctc", "softmin", F64, 3),
-    ("subsequence1", "sparsemin", F32, 3),
+    ("dtw", "tropical", F32),
+    ("dtw", "softmin", F64),
+    ("weighted", "softmin", F32),
+    ("two_states", "softmin", F32),
+    ("rows", "softmin", F64),
+    ("rows", "tropical", F32),
+    ("ctc", "softmin", F64),
+    ("subsequence1", "sparsemin", F32),
 ]
 
 
@@ -46,9 +46,9 @@ def alike(found, wanted, real):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{c[1]}-{c[2].__name__}")
 def test_agrees_with_the_reference_without_a_look(bench, case):
-    topology, semiring, real, height = cases.TOPOLOGIES[case[0]](), cases.SEMIRINGS[case[1]], *case[2:]
-    given = cases.problem(topology, semiring, real, height, "holes")
-    solver, call = bench.solver(topology, semiring, height=height), (bench.to(given.cost), given.lengths, bench.to(given.params))
+    topology, semiring, real = cases.TOPOLOGIES[case[0]](), cases.SEMIRINGS[case[1]], case[2]
+    given = cases.problem(topology, semiring, real, "holes")
+    solver, call = bench.solver(topology, semiring), (bench.to(given.cost), given.lengths, bench.to(given.params))
 
     def everything(result):
         found = derivatives(result, topology, semiring)
@@ -67,9 +67,9 @@ def test_agrees_with_the_reference_without_a_look(bench, case):
 def test_a_second_call_brings_nothing_over(emulated):
     bench = emulated
     topology, semiring = cases.rows(), cases.SEMIRINGS["softmin"]
-    given = cases.problem(topology, semiring, F64, 3)
+    given = cases.problem(topology, semiring, F64)
     cost, params = bench.to(given.cost), bench.to(given.params)
-    solver = bench.solver(topology, semiring, height=3)
+    solver = bench.solver(topology, semiring)
 
     def call():
         return derivatives(solver(cost, given.lengths, params), topology, semiring)
@@ -83,7 +83,7 @@ def test_a_second_call_brings_nothing_over(emulated):
 def test_one_item_without_a_batch_axis(bench):
     topology, semiring = dp.topologies.dtw(), cases.SEMIRINGS["softmin"]
     cost = np.random.default_rng(0).random((6, 7))
-    result = bench.solver(topology, semiring, height=5)(bench.to(cost), None, {"gamma": 0.5})
+    result = bench.solver(topology, semiring)(bench.to(cost), None, {"gamma": 0.5})
     wanted = cases.reference(topology, semiring)(cost, None, {"gamma": 0.5})
     assert result.total.shape == () and result.lengths == (6, 7)
     alike(bench.back(derivatives(result, topology, semiring)), derivatives(wanted, topology, semiring), F64)
@@ -91,7 +91,7 @@ def test_one_item_without_a_batch_axis(bench):
 
 def test_second_derivatives(bench):
     topology, semiring = cases.two_states(), cases.SEMIRINGS["softmin"]
-    given, rng = cases.problem(topology, semiring, F64, 4, seed=2), np.random.default_rng(5)
+    given, rng = cases.problem(topology, semiring, F64, seed=2), np.random.default_rng(5)
     direction = np.where(np.isnan(given.cost), 0.0, rng.standard_normal(given.cost.shape))
     moving = {"along_m": rng.standard_normal(given.params["along_m"].shape), "gamma": rng.standard_normal(len(given.cost))}
     result = bench.solver(topology, semiring)(bench.to(given.cost), given.lengths, bench.to(given.params))
@@ -110,7 +110,7 @@ def test_second_derivatives(bench):
 def test_a_window(bench, named):
     radius = dp.Param("radius") if named else 3
     topology = dp.Topology(dp.topologies.dtw().steps, window=dp.Window.sakoe_chiba(radius))
-    given = cases.problem(dp.topologies.dtw(), dp.Softmin(0.5), F64, 4)
+    given = cases.problem(dp.topologies.dtw(), dp.Softmin(0.5), F64)
     lengths = (given.lengths[0], given.lengths[0])
     cost = np.random.default_rng(1).random((len(given.cost), max(lengths[0]), max(lengths[0])))
     params = {"radius": 3.0} if named else None

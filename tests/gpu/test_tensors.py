@@ -46,7 +46,7 @@ def derivatives(solver):
 def test_autograd_is_the_same(emulated, across):
     topology, semiring = dp.topologies.dtw(), dp.Softmin(dp.Param("gamma", axes="b"))
     wanted = derivatives(dp.compile(topology, semiring, engine="reference"))
-    solver = emulated.solver(topology, semiring, height=5)
+    solver = emulated.solver(topology, semiring)
     across()
     for own, other in zip(derivatives(solver), wanted, strict=True):
         np.testing.assert_allclose(own, other, atol=1e-12)

@@ -54,7 +54,7 @@ def pytest_generate_tests(metafunc):
 
 def solver_for(topology, semiring, engine):
     if engine == "cuda":
-        return cases.emulated(topology, semiring, together=True, height=4)
+        return cases.emulated(topology, semiring, together=True, **cases.SMALL)
     return dp.compile(topology, semiring, engine=engine)
 
 

@@ -76,16 +76,36 @@ def test_the_cpu_engine_agrees_with_the_reference(name, semiring, n, m, width):
 
 @pytest.mark.emulation
 @pytest.mark.parametrize(
-    "name, semiring", [("dtw", SOFTMIN), ("two_one", dp.Tropical), ("ctc", SOFTMIN), ("local_gaps", SOFTMIN)]
+    "name, semiring, m", [("dtw", SOFTMIN, 72), ("two_one", dp.Tropical, 72), ("ctc", SOFTMIN, 40), ("local_gaps", SOFTMIN, 72)]
 )
-def test_the_cuda_text_agrees_with_the_reference(name, semiring):
+def test_the_cuda_text_agrees_with_the_reference(name, semiring, m):
+    """Some of what a panel passes by has nothing of the window."""
     topology = WINDOWED[name]()
-    given = wandering(topology, np.random.default_rng(2), 17, 8, 5)
+    given = wandering(topology, np.random.default_rng(2), 80, m, 9)
     wanted = cases.everything(cases.reference(topology, semiring), given)
     assert np.isfinite(wanted["output total"]).all()
-    for options in ({"height": 4, "sanitize": True}, {"height": 6, "threads": 64, "grid": 2, "order": "descending"}):
+    waiting = {"columns": 1, "span": 16, "chunk": 8, "threads": 96, "grid": 1, "order": "descending"}
+    for options in ({**cases.SMALL, "sanitize": True}, waiting):
         solver = cases.emulated(topology, semiring, together=True, **options)
         cases.compare(cases.everything(solver, given), wanted, np.float64, exact=False)
+
+
+BAND = Window.sakoe_chiba(3)
+STAIR = Window.ranges(np.where(np.arange(71) < 48, 0, 30), np.where(np.arange(71) < 36, 32, 71))  # a panel is 32 wide
+
+
+@pytest.mark.emulation
+@pytest.mark.parametrize("name, chunk, window", [("dtw", 1, BAND), ("dtw", 4, STAIR), ("long_steps", 4, STAIR)])
+def test_a_window_goes_from_panel_to_panel(name, chunk, window):
+    """It enters one and leaves one at the edges of chunks that have nothing of it."""
+    topology = cases.TOPOLOGIES[name]().replace(window=window)
+    lengths = np.array([70, 71, 64, 66]), np.array([70, 66, 65, 71])
+    rng = np.random.default_rng(0)
+    params = {param.name: rng.random((1, 71) if param.axes == "bm" else 71) for param in topology.params()}
+    given = dp.testing.problems.Problem(rng.random((4, 71, 71)), lengths, params)
+    wanted = cases.everything(cases.reference(topology, SOFTMIN), given)
+    solver = cases.emulated(topology, SOFTMIN, together=True, columns=1, span=8, chunk=chunk)
+    cases.compare(cases.everything(solver, given), wanted, np.float64, exact=False)
 
 
 # --- which cells ------------------------------------------------------------------------------------

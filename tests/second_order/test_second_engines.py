@@ -78,7 +78,7 @@ def test_emulated_cuda_agrees_with_the_reference(case):
     problem = drawn(topology, semiring, (9, 7))
     solver = dp.compile(topology, semiring, engine="reference")
     wanted = found(solver, *problem)
-    solver.engine = EmulatedEngine(solver.recurrence, height=5, together=True)
+    solver.engine = EmulatedEngine(solver.recurrence, columns=1, span=8, together=True, chunk=4)
     agree(found(solver, *problem), wanted, 1e-10)
 
 

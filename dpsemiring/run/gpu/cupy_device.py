@@ -19,7 +19,7 @@ except ImportError:
     cupy = None
 
 OPTIONS = ("--std=c++17",)
-BLOCKS_EACH = 8  # CUDA blocks for each multiprocessor: more wait in line without need, and each has scratch of its own
+BLOCKS_EACH = 4  # CUDA blocks for each multiprocessor: more wait in line without need, and each has scratch of its own
 MOST_CONSTANTS = 1 << 26  # bytes of constants that are kept
 
 _KINDS = {"i64": np.int64, "int": np.int32, "float": np.float32, "double": np.float64}
@@ -74,7 +74,7 @@ class CupyDevice(Device):
     def __init__(self, number: int):
         self.number = number
         self.name = f"CuPy (device {number})"
-        self._multiprocessors = cupy.cuda.Device(number).attributes["MultiProcessorCount"]
+        self.processors = cupy.cuda.Device(number).attributes["MultiProcessorCount"]
         self._constants = _Constants(number)
 
     def owns(self, value) -> bool:
@@ -102,8 +102,8 @@ class CupyDevice(Device):
     def host(self, array) -> np.ndarray:
         return cupy.asnumpy(array)
 
-    def blocks(self, items: int) -> int:
-        return max(1, min(items, BLOCKS_EACH * self._multiprocessors))
+    def blocks(self, wanted: int) -> int:
+        return max(1, min(wanted, BLOCKS_EACH * self.processors))
 
     def launch(self, text: str, kernel: str, grid: int, threads: int, types: Sequence[str], values: Sequence[Any]) -> None:
         with cupy.cuda.Device(self.number):

@@ -9,9 +9,12 @@ import numpy as np
 
 
 class Device:
-    """A place whose arrays kernels take. Nothing here waits for the device but `host`."""
+    """A place whose arrays kernels take. Nothing here waits for the device but `host`.
+
+    `processors` is the number of its multiprocessors."""
 
     name = "device"
+    processors: int
 
     def owns(self, value) -> bool:
         """Whether a value is an array that lives here."""
@@ -41,8 +44,8 @@ class Device:
         """An array from here on the host; this waits."""
         raise NotImplementedError
 
-    def blocks(self, items: int) -> int:
-        """How many CUDA blocks serve so many items."""
+    def blocks(self, wanted: int) -> int:
+        """How many CUDA blocks to launch where so many find work."""
         raise NotImplementedError
 
     def launch(self, text: str, kernel: str, grid: int, threads: int, types: Sequence[str], values: Sequence[Any]) -> None:

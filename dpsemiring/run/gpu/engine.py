@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from dpsemiring.algebra.expr import INT, value_of
 from dpsemiring.lower.cuda_text import Module, cuda_module
-from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.ir import Recurrence, Site
 from dpsemiring.lower.kernel import parameter
-from dpsemiring.lower.plan import Plan, Wanted, make_plan
-from dpsemiring.lower.schedule import HEIGHT
+from dpsemiring.lower.plan import Plan, Wanted
+from dpsemiring.lower.schedule import LANES, Schedule, panels
 from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.engine import Backward, Run, path_bound
+from dpsemiring.run.gpu.choice import choose
 from dpsemiring.run.gpu.device import Device
 from dpsemiring.run.gpu.survey import survey
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
-from dpsemiring.run.windows import block_columns
 
-THREADS = 128
+THREADS = 128  # of a CUDA block; warps of a block have nothing in common
 
 
 class GpuEngine:
@@ -30,8 +31,8 @@ class GpuEngine:
         recurrence: that of a solver.
         device: what makes arrays and launches kernels.
         threads: of a CUDA block, a multiple of 32.
-        height: rows of a strip.
-        grid: number of CUDA blocks; by default what the device takes for so many items.
+        columns, span, chunk: as in `panels`; by default what suits each problem.
+        grid: number of CUDA blocks; by default what the device takes for so many warps.
         together: one text for all kernels, and one backward kernel that gives everything: quicker to build.
     """
 
@@ -44,13 +45,16 @@ class GpuEngine:
         device: Device,
         *,
         threads: int = THREADS,
-        height: int = HEIGHT,
+        columns: int | None = None,
+        span: int | None = None,
+        chunk: int = LANES,
         grid: int | None = None,
         together: bool = False,
     ) -> None:
         self.recurrence, self.device = recurrence, device
-        self._height, self._threads, self._grid, self._together = height, threads, grid, together
-        self._plans: dict[str, Plan] = {}
+        self._threads, self._grid, self._together = threads, grid, together
+        self._cut = {"columns": columns, "span": span, "chunk": chunk}
+        self._plans: dict[tuple, Plan] = {}
         self._modules: dict[tuple, Module] = {}
 
     @property
@@ -58,15 +62,26 @@ class GpuEngine:
         return self.device
 
     def another(self, recurrence: Recurrence) -> GpuEngine:
-        return GpuEngine(
-            recurrence, self.device, threads=self._threads, height=self._height, grid=self._grid, together=self._together
-        )
+        options = {"threads": self._threads, "grid": self._grid, "together": self._together}
+        return GpuEngine(recurrence, self.device, **options, **self._cut)
 
-    def plan(self, real: np.dtype) -> Plan:
-        name = np.dtype(real).name
-        if name not in self._plans:
-            self._plans[name] = make_plan(self.recurrence, name, self._height)
-        return self._plans[name]
+    def plan(self, real: np.dtype, schedule: Schedule) -> Plan:
+        key = np.dtype(real).name, schedule
+        if key not in self._plans:
+            self._plans[key] = Plan(self.recurrence, schedule, np.dtype(real).name)
+        return self._plans[key]
+
+    @property
+    def cut(self) -> Schedule:
+        """The schedule that the options ask for."""
+        return panels(self.recurrence, **self._cut)
+
+    def plan_for(self, problem: Problem) -> Plan:
+        """The plan by which a problem is run."""
+        if self._cut["columns"]:
+            return self.plan(problem.real, self.cut)
+        size = problem.batch, *self._lattice_shape(problem)
+        return self.plan(problem.real, choose(self.recurrence, *size, self.device.processors))
 
     # --- laying out arguments -----------------------------------------------------------------------
 
@@ -74,15 +89,17 @@ class GpuEngine:
         x0, x1 = self.recurrence.extra
         return problem.shape[1] + x0, problem.shape[2] + x1
 
-    def _pitch(self, problem: Problem) -> int:
-        """Columns of the widest strip."""
-        if problem.window is None:
-            return self._lattice_shape(problem)[1]
-        return int(block_columns(problem.window, self.plan(problem.real).schedule.height)[1].max(initial=0))
+    def _sizes(self, problem: Problem, grid: int) -> dict[str, int]:
+        """What the names in the shapes of arguments stand for."""
+        s, (rows, cols) = self.plan_for(problem).schedule, self._lattice_shape(problem)
+        found = {"items": problem.batch, "rows": rows, "width": cols, "states": len(self.recurrence.states)}
+        found |= {"panels": s.panels(cols), "spans": s.spans(rows), "span": s.height, "halo": s.halo, "margin": s.margin}
+        return found | {"row": found["states"] * (s.margin + s.columns) * LANES, "warps": grid * self._threads // LANES}
 
     def _dtypes(self, real: np.dtype) -> dict[str, np.dtype]:
         """By the text's name for a kind of number."""
-        return {"F": np.dtype(real), "I": np.dtype(np.int32 if np.dtype(real) == np.float32 else np.int64)}
+        kinds = {"F": real, "I": np.int32 if real == np.float32 else np.int64, "int": np.int32, "double": np.float64}
+        return {name: np.dtype(kind) for name, kind in kinds.items()}
 
     def _components(self, real: np.dtype) -> list[np.dtype]:
         return [self._dtypes(real)["I" if kind == INT else "F"] for kind in self.recurrence.semiring.trace.kinds]
@@ -92,17 +109,12 @@ class GpuEngine:
         zero = self.recurrence.semiring.trace.zero
         return [self.device.full(shape, value_of(z), t) for z, t in zip(zero, self._components(real))]
 
-    def _inputs(self, problem: Problem, borders: list) -> dict[str, Any]:
-        plan, (rows, cols) = self.plan(problem.real), self._lattice_shape(problem)
-        constant = self.device.constant
-        given: dict[str, Any] = {"items": problem.batch, "skip": problem.nan}
+    def _inputs(self, problem: Problem) -> dict[str, Any]:
+        plan, constant = self.plan_for(problem), self.device.constant
+        given: dict[str, Any] = {"skip": problem.nan}
         given |= {"n_len": constant(problem.n_len), "m_len": constant(problem.m_len)}
-        pitch = self._pitch(problem)
-        given |= {"width": cols, "pitch": pitch, "blocks": -(-rows // plan.schedule.height), "room": plan.schedule.room(pitch)}
         if problem.window is not None:
-            columns = block_columns(problem.window, plan.schedule.height)
-            given |= {"rows_each": rows}
-            given |= zip(("row_lo", "row_hi", "left_of", "wide_of"), map(constant, (*problem.window, *columns)))
+            given |= zip(("row_lo", "row_hi"), map(constant, problem.window))
         for i in plan.cell_sites:
             array = contiguous(problem.sites[i], problem.real)
             apart = (s // array.itemsize if size > 1 else 0 for s, size in zip(array.strides, array.shape))
@@ -113,7 +125,7 @@ class GpuEngine:
         numbers |= {parameter(plan, name): problem.params[name].astype(np.float64, copy=False) for name in plan.params}
         for name, array in numbers.items():
             given |= {f"all_{name}": array, f"own_{name}": int(array.size > 1)}
-        return given | {f"R{c}": border for c, border in enumerate(borders)}
+        return given
 
     def _ends(self, ends: Ends) -> dict[str, Any]:
         listed = {"end_n": ends.n, "end_m": ends.m, "end_k": ends.state}
@@ -128,10 +140,10 @@ class GpuEngine:
             return wanted
         return Wanted(tuple(i for i, site in enumerate(self.recurrence.sites) if site.role != "mask"), True, True)
 
-    def module(self, job: str, real: np.dtype, wanted: Wanted = Wanted()) -> Module:
+    def module(self, job: str, plan: Plan, wanted: Wanted = Wanted()) -> Module:
         """The text that holds a kernel: "forward", "backward" or "paths"."""
-        plan, wanted = self.plan(real), self._answered(wanted)
-        key = (plan.real, *(() if self._together else (job, wanted)))
+        wanted = self._answered(wanted)
+        key = (plan, *(() if self._together else (job, wanted)))
         if key not in self._modules:
             if self._together:
                 backward = wanted if self.recurrence.semiring.derivative else None
@@ -142,18 +154,31 @@ class GpuEngine:
         return self._modules[key]
 
     def _launch(self, job: str, problem: Problem, given: dict[str, Any], wanted: Wanted = Wanted()) -> None:
-        if not problem.batch:
-            return
-        grid = self._grid or self.device.blocks(problem.batch)
-        sizes: dict[object, Any] = {"grid": grid, "room": given["room"], "pitch": given["pitch"]}
-        module = self.module(job, problem.real, wanted)
+        """Run a kernel; what it needs and is not given is made, and found in `given` afterwards."""
+        plan = self.plan_for(problem)
+        warps = problem.batch * plan.schedule.panels(self._lattice_shape(problem)[1])
+        grid = self._grid or self.device.blocks(-(-warps * LANES // self._threads))
+        sizes, kinds = self._sizes(problem, grid), self._dtypes(problem.real)
+        module = self.module(job, plan, wanted)
         arguments = module.kernels[job]
+        given |= {name: sizes[name] for name in ("items", "panels", "rows", "spans", "width")}
+        given |= {f"dW{i}_b": math.prod(problem.sites[i].shape[1:]) for i in wanted.sites}
         for a in arguments:
-            if a.scratch:
-                dtype = self._dtypes(problem.real)[a.type.rstrip("*")]
-                given[a.name] = self.device.empty(tuple(sizes.get(s, s) for s in a.scratch), dtype)
-        types, values = [a.type for a in arguments], [given[a.name] for a in arguments]
-        self.device.launch(module.text, job, grid, self._threads, types, values)
+            if a.shape and a.name not in given:
+                make = self.device.zeros if a.type == "int*" else self.device.empty
+                array = given[a.name] = make(self._shape(a.shape, sizes, problem), kinds[a.type.rstrip("*")])
+                if a.cleared and make == self.device.empty:  # results: NaN for the items that kernels leave out
+                    array[...] = np.where(problem.nan, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
+        if problem.batch:
+            types, values = [a.type for a in arguments], [given[a.name] for a in arguments]
+            self.device.launch(module.text, job, grid, self._threads, types, values)
+
+    @staticmethod
+    def _shape(shape, sizes: dict[str, int], problem: Problem) -> tuple[int, ...]:
+        """The numbers that a shape stands for; ("site3",) is that of the cost that site 3 reads."""
+        if str(shape[0]).startswith("site"):
+            return problem.batch, *problem.sites[int(shape[0].removeprefix("site"))].shape[1:]
+        return tuple(sizes.get(s, s) for s in shape)
 
     # --- the passes ---------------------------------------------------------------------------------
 
@@ -168,16 +193,13 @@ class GpuEngine:
         return survey(self.device, array, rows, lo, hi, np.inf)[2]
 
     def _forward(self, problem: Problem, ends: Ends, lattice: list | None):
-        plan, (rows, cols) = self.plan(problem.real), self._lattice_shape(problem)
-        s, states = plan.schedule, len(self.recurrence.states)
-        shape = (problem.batch, -(-rows // s.height), s.halo, states, self._pitch(problem))
-        borders = [self.device.empty(shape, t) for t in self._components(problem.real)]
+        rows, cols = self._lattice_shape(problem)
         values = self._zeros(ends.n.shape, problem.real)
-        given = self._inputs(problem, borders) | self._ends(ends) | {"lattice_each": rows * cols * states}
+        given = self._inputs(problem) | self._ends(ends) | {"lattice_each": rows * cols * len(self.recurrence.states)}
         for c, value in enumerate(values):
             given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
         self._launch("forward", problem, given)
-        return values, borders
+        return values, {name: given.get(name) for c in range(len(values)) for name in (f"R{c}", f"C{c}")}
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         return Run(problem, ends, *self._forward(problem, ends, None))
@@ -189,35 +211,24 @@ class GpuEngine:
         return out
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
-        r, p = self.recurrence, run.problem
-        lost = np.where(p.nan, np.nan, 0.0)
-
-        def zeros(shape, dtype):
-            """Zeros, to which kernels add; NaN for the items that they leave out."""
-            out = self.device.empty(shape, dtype)
-            out[...] = lost.reshape(-1, *[1] * (out.ndim - 1))
-            return out
-
-        plan, (rows, cols) = self.plan(p.real), self._lattice_shape(p)
-        asked, wanted, arrays = wanted, self._answered(wanted), {}
-        for i in wanted.sites:
-            site = r.sites[i]
-            # a parameter that is given with length 1 along an axis that it declares is summed afterwards
-            shape = (p.batch, rows if "n" in site.axes else 1, cols if "m" in site.axes else 1)
-            cost = site.role == "cost"
-            arrays[f"dW{i}"] = zeros((p.batch, *p.sites[i].shape[1:]) if cost else shape, p.real if cost else np.float64)
-        params = {name: zeros((p.batch,), np.float64) for name in plan.params} if wanted.params else {}
-        arrays |= {f"d{parameter(plan, name)}": total for name, total in params.items()}
-        if wanted.occupancy:
-            arrays["dO"] = zeros((p.batch, rows, cols), p.real)
-        given = self._inputs(p, run.kept) | self._ends(run.ends)
+        p, plan = run.problem, self.plan_for(run.problem)
+        given = self._inputs(p) | self._ends(run.ends) | run.kept
         for c, flow in enumerate(flows.values):
-            given[f"dA{c}"] = contiguous(flow, p.real)
-        for name, array in arrays.items():
-            given |= {f"all_{name}": array, f"{name}_b": array[:1].size}
-        self._launch("backward", p, given, wanted)
-        sites = self._by_plane(p, {i: arrays[f"dW{i}"] for i in asked.sites})
-        return Backward(sites, params if asked.params else {}, arrays["dO"] if asked.occupancy else None)
+            given[f"all_dA{c}"] = contiguous(flow, p.real)
+        self._launch("backward", p, given, self._answered(wanted))
+        sites = self._by_plane(p, {i: self._summed(i, given[f"all_dW{i}"]) for i in wanted.sites})
+        params = {name: given[f"all_d{parameter(plan, name)}"].sum(axis=1) for name in plan.params if wanted.params}
+        return Backward(sites, params, given["all_dO"] if wanted.occupancy else None)
+
+    def _summed(self, i: int, found):
+        """What flows to a site, over the axes b, n, m, from what the panels gave."""
+        site = self.recurrence.sites[i]
+        if site.role == "cost" or ("n" in site.axes and "m" in site.axes):
+            return found
+        if "m" in site.axes:
+            return found[:, None, :]
+        whole = found.sum(axis=1)
+        return whole[:, :, None] if "n" in site.axes else whole[:, None, None]
 
     def _by_plane(self, problem: Problem, found: dict[int, Any]) -> dict[int, Any]:
         """What flows to sites, from what each kernel's array has: those of a plane are added up, and axes along which one
@@ -240,7 +251,7 @@ class GpuEngine:
         p, longest = run.problem, path_bound(self.recurrence, run.problem)
         visited = self.device.zeros((p.batch, longest, 4), np.int64)
         counts = self.device.zeros(p.batch, np.int64)
-        given = self._inputs(p, run.kept) | {"visited": visited, "visited_b": 4 * longest, "counts": counts}
+        given = self._inputs(p) | run.kept | {"visited": visited, "visited_b": 4 * longest, "counts": counts}
         given |= {f"from_{x}": self._whole_numbers(a) for x, a in zip("nmk", (n, m, k))}
         self._launch("paths", p, given)
         visited, counts = self.device.host(visited), self.device.host(counts)

@@ -3,7 +3,7 @@
 // g++'s -fsanitize=thread makes the compiler call a function before every access to memory. Here
 // are those functions, in the place of ThreadSanitizer's own, which knows nothing of CUDA. What
 // orders two accesses: __syncthreads within a block, __syncwarp within a warp, __threadfence on
-// both sides between blocks. A shuffle or a ballot orders nothing, as CUDA's manual says. Atomic
+// both sides between blocks and between warps. A shuffle or a ballot orders nothing, as CUDA's manual says. Atomic
 // and volatile accesses are taken to be the synchronisation itself and are not looked at.
 #include <stdint.h>
 
@@ -22,6 +22,7 @@ struct Access {
     int thread = -1, block = 0, interval = 0;
     unsigned warp_time = 0;  // how often this thread had passed a __syncwarp
     unsigned fences = 0;     // how often its block had passed a __threadfence
+    size_t warp_fences = 0;  // how often its warp had
     const void* code = nullptr;
 };
 
@@ -42,18 +43,24 @@ std::vector<Region> regions;
 // What each thread knows of the other lanes of its warp: their times, up to which it saw them.
 std::vector<std::array<unsigned, 32>> seen;
 std::vector<unsigned> fences;  // by block
+// By warp of the block that runs: when it passed each __threadfence, counted over all warps.
+std::vector<std::vector<unsigned>> fences_of_warps;
+unsigned fences_in_all = 0;
 
 Access access_now(const Where& at, const void* code) {
     const unsigned warp_time = seen[at.thread][at.thread % 32];
-    return {at.thread, at.block, at.interval, warp_time, fences[at.block], code};
+    const size_t warp_fences = fences_of_warps[at.thread / 32].size();
+    return {at.thread, at.block, at.interval, warp_time, fences[at.block], warp_fences, code};
 }
 
 bool ordered(const Access& before, const Where& at) {
     if (before.thread < 0) return true;
     if (before.block != at.block) return fences[before.block] > before.fences && fences[at.block];
     if (before.thread == at.thread || before.interval < at.interval) return true;
-    return before.thread / 32 == at.thread / 32 &&
-           seen[at.thread][before.thread % 32] > before.warp_time;
+    if (before.thread / 32 == at.thread / 32)
+        return seen[at.thread][before.thread % 32] > before.warp_time;
+    const auto &theirs = fences_of_warps[before.thread / 32], &own = fences_of_warps[at.thread / 32];
+    return theirs.size() > before.warp_fences && !own.empty() && own.back() > theirs[before.warp_fences];
 }
 
 void check(const Region& region, size_t byte, const Access& before, bool before_wrote,
@@ -112,6 +119,7 @@ void start_block(int threads) {
     if (fences.size() <= block) fences.resize(block + 1);
     seen.assign(size_t(threads), {});
     for (auto& times : seen) times.fill(0);
+    fences_of_warps.assign((size_t(threads) + 31) / 32, {});
     for (Region& region : regions)
         if (region.per_block) region.cells.assign(region.bytes, Cell());
 }
@@ -128,7 +136,11 @@ void join(int warp, unsigned lanes) {
         if (lanes >> lane & 1) of_lane(lane) = latest;
 }
 
-void fence() { fences[size_t(where().block)]++; }
+void fence() {
+    const Where at = where();
+    fences[size_t(at.block)]++;
+    fences_of_warps[size_t(at.thread) / 32].push_back(++fences_in_all);
+}
 }  // namespace races
 }  // namespace emulation
 

@@ -35,12 +35,15 @@ class Schedule {
 
     void add(int thread) { ready_[thread / 32] |= 1u << thread % 32; }
 
-    // For a thread that polls: after all those that can go on.
+    // For a thread that polls: after all those that can go on; shuffled, some time before.
     void add_last(int thread) { resting_[thread / 32] |= 1u << thread % 32; }
 
     // The number of the next thread; negative where none can go on.
     int take() {
-        if (order_ == Order::shuffled && below(16) == 0) warps_ = arrange(int(warps_.size()));
+        if (order_ == Order::shuffled && below(16) == 0) {
+            warps_ = arrange(int(warps_.size()));
+            for (int warp : warps_) ready_[warp] |= std::exchange(resting_[warp], 0);
+        }
         for (int attempt = 0; attempt < 2; attempt++) {
             for (int warp : warps_) {
                 if (!ready_[warp]) continue;

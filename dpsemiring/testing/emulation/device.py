@@ -29,6 +29,7 @@ class EmulatedDevice(Device):
     """
 
     name = "emulated"
+    processors = 1
 
     def __init__(
         self,
@@ -76,8 +77,8 @@ class EmulatedDevice(Device):
         self.looked += 1
         return array._array.copy()
 
-    def blocks(self, items: int) -> int:
-        return items
+    def blocks(self, wanted: int) -> int:
+        return wanted
 
     def built(self, text: str) -> Emulated:
         """A text as it is run."""

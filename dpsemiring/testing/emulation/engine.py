@@ -9,8 +9,8 @@ import numpy as np
 
 from dpsemiring.lower.cuda_text import Module
 from dpsemiring.lower.ir import Recurrence
-from dpsemiring.lower.plan import Wanted
-from dpsemiring.lower.schedule import HEIGHT
+from dpsemiring.lower.plan import Plan, Wanted
+from dpsemiring.lower.schedule import LANES
 from dpsemiring.run.gpu.engine import GpuEngine
 from dpsemiring.testing.emulation.device import EmulatedDevice
 from dpsemiring.testing.emulation.emulator import Emulated
@@ -22,7 +22,7 @@ class EmulatedEngine(GpuEngine):
     Args:
         recurrence: that of a solver, as in ``solver.engine = EmulatedEngine(solver.recurrence)``.
         device: an `EmulatedDevice`, for arrays that live there; by default one is made of ``of_device``.
-        threads, height, grid, together: see ``GpuEngine``; by default a CUDA block for each item.
+        threads, columns, span, chunk, grid, together: see ``GpuEngine``; by default a warp for each panel.
         edit: changes a text before it is built, to plant a fault.
         **of_device: see ``EmulatedDevice``.
     """
@@ -35,24 +35,26 @@ class EmulatedEngine(GpuEngine):
         device: EmulatedDevice | None = None,
         *,
         threads: int = 32,
-        height: int = HEIGHT,
+        columns: int | None = None,
+        span: int | None = None,
+        chunk: int = LANES,
         grid: int | None = None,
         together: bool = False,
         edit: Callable[[str], str] = lambda text: text,
         **of_device,
     ) -> None:
-        device = device or EmulatedDevice(**of_device)
-        super().__init__(recurrence, device, threads=threads, height=height, grid=grid, together=together)
+        of_engine = {"threads": threads, "columns": columns, "span": span, "chunk": chunk, "grid": grid, "together": together}
+        super().__init__(recurrence, device or EmulatedDevice(**of_device), **of_engine)
         self._edit = edit
 
     def another(self, recurrence: Recurrence) -> EmulatedEngine:
-        options = {"threads": self._threads, "height": self._height, "grid": self._grid, "together": self._together}
+        options = {"threads": self._threads, "grid": self._grid, "together": self._together} | self._cut
         return EmulatedEngine(recurrence, self.device, edit=self._edit, **options)
 
-    def module(self, job: str, real: np.dtype, wanted: Wanted = Wanted()) -> Module:
-        found = super().module(job, real, wanted)
+    def module(self, job: str, plan: Plan, wanted: Wanted = Wanted()) -> Module:
+        found = super().module(job, plan, wanted)
         return replace(found, text=self._edit(found.text))
 
     def emulated(self, job: str, real: np.dtype, wanted: Wanted = Wanted()) -> Emulated:
         """The text that holds a kernel, built."""
-        return self.device.built(self.module(job, real, wanted).text)
+        return self.device.built(self.module(job, self.plan(real, self.cut), wanted).text)
