@@ -127,7 +127,7 @@ class Plan:
             f"  schedule  {self.schedule}\n"
             f"  carrier   ({carrier}), {arithmetic}\n"
             f"  states    {', '.join(str(r.state_names[k] or 'one') for k in r.order)}, in this order within a cell\n"
-            f"  memory    the last {self.schedule.halo} row(s) of each strip are kept; the backward pass recomputes"
+            f"  memory    {self.schedule.kept}; the backward pass recomputes"
         )
 
 

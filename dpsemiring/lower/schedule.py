@@ -6,6 +6,7 @@ needs another of its own time. For cell (n, m) in a strip that begins at row n0:
     rows     time = n - n0,  lane = m                 all steps have dn >= 1 (time-synchronous: CTC, HMM)
     skewed   time = (n - n0) + m,  lane = n - n0      otherwise: anti-diagonals inside a strip of `height` rows
     abreast  time = cell after cell of a row          batches of small items: the lanes are items
+    panels   time = n + lane,  lane = some columns    on a GPU: the lanes of a warp, in a panel of columns instead of a strip
 
 A predecessor (dn, dm) before is then `delay` times earlier and `shift` lanes lower; abreast, where cells of a row follow each
 other, dn rows and dm times earlier, in its own lane. Strips hand on their last rows as borders.
@@ -53,6 +54,13 @@ class Schedule:
         """How many (time, lane) a full strip of so many columns has."""
         return self.height * (cols if self.kind == "rows" else self.height + cols - 1)
 
+    @property
+    def kept(self) -> str:
+        """What a forward pass leaves."""
+        if self.kind == "panels":
+            return f"the last {self.margin} column(s) of each panel and {self.halo} row(s) of each span are kept"
+        return f"the last {self.halo} row(s) of each strip are kept"
+
     def panels(self, cols: int) -> int:
         """How many panels so many columns make."""
         return -(-cols // (LANES * self.columns))
@@ -69,7 +77,7 @@ class Schedule:
         if self.kind == "panels":
             return (
                 f"panels of {LANES * self.columns} columns, swept by warps: lane l at time t is row t - l, {self.columns} "
-                f"columns; rows are saved every {self.height} times, borders handed on every {self.chunk}"
+                f"columns; spans of {self.height} times, borders handed on every {self.chunk}"
             )
         return f"skewed strips of {self.height} rows: lane l at time t is row l, column t - l"
 

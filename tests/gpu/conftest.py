@@ -1,7 +1,7 @@
 """Arrays of a device, which is a stand-in or CuPy's, and solvers that compute with them."""
 
-import numpy as np
 import cuda_cases as cases
+import numpy as np
 import pytest
 
 import dpsemiring as dp

@@ -9,13 +9,13 @@ import numpy as np
 
 from dpsemiring.algebra.expr import INT, value_of
 from dpsemiring.lower.cuda_text import Module, cuda_module
-from dpsemiring.lower.ir import Recurrence, Site
+from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import parameter
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import LANES, Schedule, panels
 from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.engine import Backward, Run, path_bound
-from dpsemiring.run.gpu.choice import choose
+from dpsemiring.run.gpu.choice import choose, described, options
 from dpsemiring.run.gpu.device import Device
 from dpsemiring.run.gpu.survey import survey
 from dpsemiring.run.inputs import Problem
@@ -258,5 +258,7 @@ class GpuEngine:
         return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]
 
     def __str__(self) -> str:
-        plan = str(self.plan(np.dtype(np.float32))).replace("float32", "the cost's kind")
-        return f"{plan}\n  engine    CUDA on {self.device.name}, {self._threads} threads a block"
+        """The plan with the most columns for a lane, and how others are chosen."""
+        plan = str(self.plan(np.dtype(np.float32), options(self.recurrence)[-1])).replace("float32", "the cost's kind")
+        run = f"CUDA on {self.device.name}, {self._threads} threads a block"
+        return f"{plan}\n  choice    {described(self.recurrence)}\n  engine    {run}"
