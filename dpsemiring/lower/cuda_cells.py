@@ -294,7 +294,7 @@ class Sweeps(Kernel):
                     site = self.site_of(out)
                     place = f"{moved('n', site.at[0])}, {moved('z.left', site.at[1])}"
                     w(f"{out[1:]}.store({out}, {out}_row, {place}, held);")
-                w(*(f"if (z.lane == 0 && 0 <= n && n < z.length) {out}[n] = row_{out};" for out in by_row))
+                w(*(f"if (z.lane == 0 && 0 <= n && n < z.length) {out}[n] += row_{out};" for out in by_row))
                 if self.outside_lane and moving:
                     with w.block(f"if (A{moving[0][0]}.after && z.lane == 0 && 0 <= n && n < z.length)"):
                         for c, _ in moving:

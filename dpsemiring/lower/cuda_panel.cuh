@@ -144,6 +144,18 @@ __device__ __forceinline__ void fill(Rows<T>& x, T value) {
 }
 
 template <class T>
+__device__ __forceinline__ bool is_zero(const Rows<T>& x) {
+    bool zero = true;
+#pragma unroll
+    for (int h = 0; h <= HALO; h++)
+#pragma unroll
+        for (int i = 0; i < WIDE; i++)
+#pragma unroll
+            for (int k = 0; k < STATES; k++) zero &= x[h][i][k] == 0;
+    return zero;
+}
+
+template <class T>
 __device__ __forceinline__ void copy_row(T (&to)[WIDE][STATES], const T (&from)[WIDE][STATES]) {
 #pragma unroll
     for (int i = 0; i < WIDE; i++)

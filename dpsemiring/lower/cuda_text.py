@@ -215,13 +215,33 @@ class _Drivers(Sweeps):
     def span(self) -> None:
         """Compute span j again, and keep its rows."""
         w = self.w
-        w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
         for c, t in enumerate(self.types):
             w(f"const Kept<{t}> K{c} = {{V{c}, {self.saved(c, 'j')}, first}};", f"restore<{t}>(X{c}, K{c}.before, lane);")
         with w.block("for (int begin = first; begin < last; begin += CHUNK)"):
             w("const int stop = begin + CHUNK;")
             self.values(kept="V{c} + i64(begin - first) * ROW")
             self.pick("advance", self.arguments(), self.resting())
+
+    def still(self, outs: list[str]) -> None:
+        """Pass by a span into which nothing flows: from later rows, from the right, from ends."""
+        w, seeds = self.w, self.seeds()
+        w("const int top = max(first - (LANES - 1), 0);")
+        w("if (another) wait_for(done + task + 1, length - top);")
+        w("bool none = ends.first(top, 0) == ends.first(last, 0);")
+        w(*(f"none &= is_zero<F>({y});" for y in self.Y))
+        if self.outside_lane and seeds:
+            with w.block("for (int n = top + lane; another && n < min(last, length); n += LANES)"):
+                for a in seeds:
+                    w(*(f"none &= {a}.edge(n, length, {j}, {k}, 0) == 0;" for j, k in self.outside_lane))
+        with w.block("if (__all_sync(WARP, none))"):
+            for out in outs:
+                if self.lands(out) == "row":  # sums that are on their way; lane 0 may add to them
+                    w(f"if (0 < lane && lane <= last && last - lane < length) {out}[last - lane] += row_{out};")
+                    w(f"row_{out} = 0;", "__syncwarp();")
+            with w.block("for (int begin = last - CHUNK; begin >= first; begin -= CHUNK)"):
+                w(*(f"rest_back({y}, z, begin, begin + CHUNK, {a});" for a, y in zip(seeds, self.Y)))
+                w("if (p > 0) publish(done + task, length - begin);")
+            w("continue;")
 
     def warp(self) -> None:
         """This warp's number, and where it keeps rows."""
@@ -262,10 +282,11 @@ class _Drivers(Sweeps):
                 for out in outs:
                     w(*self.place(out))
                 with w.block("for (int j = (length + LANES - 2) / SPAN; j >= 0; j--)"):
+                    w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
+                    self.still(outs)
                     self.span()
                     with w.block("for (int begin = last - CHUNK; begin >= first; begin -= CHUNK)"):
                         w("const int stop = begin + CHUNK;")
-                        w("if (another) wait_for(done + task + 1, length - max(begin - (LANES - 1), 0));")
                         self.values()
                         for c, t in enumerate(self.types):  # the rows of the times before stop, which are to become younger
                             w(
@@ -308,6 +329,7 @@ class _Drivers(Sweeps):
                     w("const i64 p = m / WIDTH, task = b * panels + p;")
                     w("const int j = (n + m % WIDTH / COLUMNS) / SPAN;")
                     self.panel()
+                    w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
                     self.span()
                     w("__syncwarp();")
                     with w.block("if (lane == 0)"), w.block("while (k >= 0 && m >= p * WIDTH)"):

@@ -148,6 +148,29 @@ def test_a_write_outside_of_an_array_is_found(old, new):
         assert solver(np.ones((3, 4))).path is None
 
 
+PASSED_BY = {
+    "none is": (r"__all_sync\(WARP, none\)", "__all_sync(WARP, none) && p < 0", True),
+    "in spite of later rows": (r"none &= is_zero<F>\(Y0\);", "", False),
+    "in spite of the right": (r"none &= A0.edge\(.*", "", False),
+    "in spite of an end": (r"bool none = .*", "bool none = true;", False),
+    "something is handed on": (r"a.leave\(row, j, k, 0\)", "a.leave(row, j, k, 1)", False),
+    "a row's sum is lost": (r"(dW\d)\[last - lane\] \+= row_dW\d;", r"\1[last - lane] += 0;", False),
+}
+
+
+@pytest.mark.parametrize("fault", PASSED_BY)
+def test_spans_into_which_nothing_flows(fault):
+    """Whether they are passed by or not is the same; and it is seen where that is done wrong. Paths begin and end within."""
+    old, new, harmless = PASSED_BY[fault]
+    topology = cases.weighted().replace(boundary=dp.Boundary([dp.Start(30, 20)], [dp.End(150, -1)]))
+    given = dp.testing.random_problem(np.random.default_rng(1), topology, dp.Tropical, (190, 70), "ties", batch=1)
+    options = {**cases.SMALL, "together": True}
+    right = cases.everything(cases.emulated(topology, dp.Tropical, **options), given)
+    found = cases.everything(cases.emulated(topology, dp.Tropical, edit=replacing(old, new), **options), given)
+    same = all(np.array_equal(value, right[name]) for name, value in found.items() if "path" not in name)
+    assert same == harmless
+
+
 def test_contraction_would_have_changed_the_hard_minimum():
     """The test that a hard minimum is the same on a compiler that contracts can fail."""
     given = cases.inexact()

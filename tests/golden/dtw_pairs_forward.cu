@@ -9,10 +9,10 @@
 //   total = decode of sum of
 //     times(D at [-1, -1], one)
 // plan
-//   schedule  panels of 128 columns, swept by warps: lane l at time t is row t - l, 4 columns; rows are saved every 32 times, borders handed on every 32
+//   schedule  panels of 128 columns, swept by warps: lane l at time t is row t - l, 4 columns; spans of 32 times, borders handed on every 32
 //   carrier   (mantissa: float64, exponent: int), multiply-adds allowed
 //   states    one, in this order within a cell
-//   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
+//   memory    the last 1 column(s) of each panel and 1 row(s) of each span are kept; the backward pass recomputes
 
 typedef long long i64;
 typedef double F;  // numbers

@@ -9,10 +9,10 @@
 //   total = decode of sum of
 //     times(D at [-1, -1], one)
 // plan
-//   schedule  panels of 128 columns, swept by warps: lane l at time t is row t - l, 4 columns; rows are saved every 32 times, borders handed on every 32
+//   schedule  panels of 128 columns, swept by warps: lane l at time t is row t - l, 4 columns; spans of 32 times, borders handed on every 32
 //   carrier   (x: float32, x_dot: float32), multiply-adds allowed
 //   states    one, in this order within a cell
-//   memory    the last 1 row(s) of each strip are kept; the backward pass recomputes
+//   memory    the last 1 column(s) of each panel and 1 row(s) of each span are kept; the backward pass recomputes
 
 typedef long long i64;
 typedef float F;  // numbers
@@ -544,7 +544,7 @@ extern "C" __global__ void backward(
     const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const F* a1, i64 a1_b, i64 a1_n, i64 a1_m,
     i64 a1_more_n, i64 a1_more_m, const double* all_p_gamma, i64 own_p_gamma, const F* R0, const F* R1, const F* C0,
     const F* C1, int* turn, int* done, F* all_V0, F* all_V1, const i64* end_n, const i64* end_m, const i64* end_k,
-    i64 ends_each, const F* all_dA0, const F* all_dA1, F* GA0, F* GA1, F* all_dW0
+    i64 ends_each, const F* all_dA0, const F* all_dA1, F* GA0, F* GA1, F* all_dW0, i64 dW0_b
 ) {
     const i64 warp = (blockIdx.x * i64(blockDim.x) + threadIdx.x) / LANES;
     F* const V0 = all_V0 + warp * SPAN * ROW;
@@ -571,9 +571,26 @@ extern "C" __global__ void backward(
         fill<F>(Y1, 0);
         const Values<F> A1 = {another ? GA1 + (task + 1) * rows * MARGIN * STATES : nullptr, p > 0 ? GA1 + (task) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr};
         const F* const dA1 = all_dA1 + b * ends_each;
-        F* const dW0 = all_dW0 + b * a0_b;
+        F* const dW0 = all_dW0 + b * dW0_b;
         for (int j = (length + LANES - 2) / SPAN; j >= 0; j--) {
             const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);
+            const int top = max(first - (LANES - 1), 0);
+            if (another) wait_for(done + task + 1, length - top);
+            bool none = ends.first(top, 0) == ends.first(last, 0);
+            none &= is_zero<F>(Y0);
+            none &= is_zero<F>(Y1);
+            for (int n = top + lane; another && n < min(last, length); n += LANES) {
+                none &= A0.edge(n, length, 1, 0, 0) == 0;
+                none &= A1.edge(n, length, 1, 0, 0) == 0;
+            }
+            if (__all_sync(WARP, none)) {
+                for (int begin = last - CHUNK; begin >= first; begin -= CHUNK) {
+                    rest_back(Y0, z, begin, begin + CHUNK, A0);
+                    rest_back(Y1, z, begin, begin + CHUNK, A1);
+                    if (p > 0) publish(done + task, length - begin);
+                }
+                continue;
+            }
             const Kept<F> K0 = {V0, C0 + (task * spans + j) * HALO * ROW, first};
             restore<F>(X0, K0.before, lane);
             const Kept<F> K1 = {V1, C1 + (task * spans + j) * HALO * ROW, first};
@@ -587,7 +604,6 @@ extern "C" __global__ void backward(
             }
             for (int begin = last - CHUNK; begin >= first; begin -= CHUNK) {
                 const int stop = begin + CHUNK;
-                if (another) wait_for(done + task + 1, length - max(begin - (LANES - 1), 0));
                 const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr, nullptr};
                 const Values<F> S1 = {p > 0 ? R1 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr, nullptr};
                 #pragma unroll
