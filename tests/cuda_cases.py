@@ -77,6 +77,7 @@ TOPOLOGIES = {
     "two_states": two_states,
     "rows": rows,
     "anywhere": lambda: dp.Topology(dp.topologies.dtw().steps, dp.Boundary.anywhere()),
+    "down_columns": lambda: dp.Topology([Step(1, 0)], dp.Boundary([Start(0, None)], [End(-1, None)])),
     "along_rows": lambda: dp.Topology([Step(0, 1)], dp.Boundary([Start(None, 0)], [End(None, -1)])),
 }
 SEMIRINGS = {

@@ -88,8 +88,9 @@ struct Site {
     }
     // Those that `held` has, into an array laid out like this one.
     __device__ void store(F* to, const F (&values)[COLUMNS], int n, int m, Held held) const {
-        if (packed && has(n, m) && m + COLUMNS <= cols && held.from == 0 && held.to >= COLUMNS) {
-            Pack* const at = (Pack*)(to + n * rows_apart + m);
+        Pack* const at = (Pack*)(to + n * rows_apart + m);
+        const bool even = (unsigned long long)at % sizeof(Pack) == 0;  // items need not lie as they do in `part`
+        if (packed && even && has(n, m) && m + COLUMNS <= cols && held.from == 0 && held.to >= COLUMNS) {
 #pragma unroll
             for (int i = 0; i < COLUMNS / PACK; i++) {
                 Pack pack;

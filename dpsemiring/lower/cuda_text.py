@@ -194,10 +194,10 @@ class _Drivers(Sweeps):
         w = self.w
         with self.kernel("forward", args), self.panels("q / items"):
             self.item()
-            w("if (p * WIDTH >= cols) continue;")
+            w("if (p * WIDTH >= cols) continue;", "const bool another = (p + 1) * WIDTH < cols;")
             w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")
             self.panel()
-            after = "(p + 1) * WIDTH < cols ? R{c} + task * rows * MARGIN * STATES : nullptr"
+            after = "another ? R{c} + task * rows * MARGIN * STATES : nullptr"
             self.values(after, "L{c} ? L{c} + b * lattice_each : nullptr", "D{c} + b * ends_each")
             w(*(f"fill<{t}>(X{c}, {self.zero(c)});" for c, t in enumerate(self.types)))
             with w.block("for (int begin = 0; begin < length + LANES - 1; begin += CHUNK)"):
@@ -206,11 +206,15 @@ class _Drivers(Sweeps):
                     w(f"if (begin % SPAN == 0) save<{t}>(X{c}, {self.saved(c, 'begin / SPAN')}, lane);")
                 w("if (p > 0) wait_for(done + task - 1, min(stop, length));")
                 self.pick("advance", self.arguments(), self.resting())
-                w("if (S0.after) publish(done + task, min(stop - (LANES - 1), length));")
+                w("if (another) publish(done + task, min(stop - (LANES - 1), length));")
 
     def resting(self) -> list[str]:
         """Instead of `advance`."""
         return [f"rest<{t}>(X{c}, z, begin, stop, S{c}, {self.zero(c)});" for c, t in enumerate(self.types)]
+
+    def times(self) -> None:
+        """The first time of span j, and the one after its last chunk."""
+        self.w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
 
     def span(self) -> None:
         """Compute span j again, and keep its rows."""
@@ -270,10 +274,9 @@ class _Drivers(Sweeps):
             self.warp()
             with self.panels("panels - 1 - q / items"):
                 self.item()
-                w("if (p * WIDTH >= cols) continue;")
+                w("if (p * WIDTH >= cols) continue;", "const bool another = (p + 1) * WIDTH < cols;")
                 w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")
                 self.panel()
-                w("const bool another = (p + 1) * WIDTH < cols;")
                 for a, y in zip(seeds, self.Y):
                     before, after = (f"G{a} + (task{x}) * rows * MARGIN * STATES" for x in (" + 1", ""))
                     parts = f"another ? {before} : nullptr, p > 0 ? {after} : nullptr, nullptr, nullptr, nullptr"
@@ -282,7 +285,7 @@ class _Drivers(Sweeps):
                 for out in outs:
                     w(*self.place(out))
                 with w.block("for (int j = (length + LANES - 2) / SPAN; j >= 0; j--)"):
-                    w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
+                    self.times()
                     self.still(outs)
                     self.span()
                     with w.block("for (int begin = last - CHUNK; begin >= first; begin -= CHUNK)"):
@@ -329,7 +332,7 @@ class _Drivers(Sweeps):
                     w("const i64 p = m / WIDTH, task = b * panels + p;")
                     w("const int j = (n + m % WIDTH / COLUMNS) / SPAN;")
                     self.panel()
-                    w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
+                    self.times()
                     self.span()
                     w("__syncwarp();")
                     with w.block("if (lane == 0)"), w.block("while (k >= 0 && m >= p * WIDTH)"):

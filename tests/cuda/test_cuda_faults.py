@@ -171,6 +171,27 @@ def test_spans_into_which_nothing_flows(fault):
     assert same == harmless
 
 
+@pytest.mark.parametrize("checked", [True, False])
+def test_numbers_are_moved_together_only_where_they_lie_so(checked):
+    """Items of one row may lie evenly in the cost and not in its gradient. The last item is left out: nothing is read beyond."""
+    cost = np.ones((3, 1, 5), np.float32)
+    cost[2] = np.nan
+    shifted = replacing(r"W0\(a0 \+ b", "W0(a0 + 3 + b")
+    unchecked = replacing(r"if \(packed && even", "if (packed")
+    solver = cases.emulated(
+        dp.topologies.dtw(),
+        dp.Softmin(1.0),
+        columns=4,
+        sanitize=True,
+        edit=lambda text: shifted(text) if checked or "void backward" not in text else unchecked(shifted(text)),
+    )
+    if checked:
+        assert np.isnan(solver(cost).marginals[2]).all()
+    else:
+        with pytest.raises(EmulationError, match="misaligned"):
+            solver(cost).marginals  # noqa: B018
+
+
 def test_contraction_would_have_changed_the_hard_minimum():
     """The test that a hard minimum is the same on a compiler that contracts can fail."""
     given = cases.inexact()

@@ -558,11 +558,11 @@ extern "C" __global__ void backward(
         const Site W1(a1 + b * a1_b, a1_n, a1_m, int(n_len[b] + a1_more_n), int(m_len[b] + a1_more_m), 0);
         const double p_gamma = all_p_gamma[b * own_p_gamma];
         if (p * WIDTH >= cols) continue;
+        const bool another = (p + 1) * WIDTH < cols;
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
         const Panel z = {length, cols, int(p) * WIDTH + lane * COLUMNS, lane, width, nullptr, nullptr};
         Rows<F> X0;
         Rows<F> X1;
-        const bool another = (p + 1) * WIDTH < cols;
         Rows<F> Y0;
         fill<F>(Y0, 0);
         const Values<F> A0 = {another ? GA0 + (task + 1) * rows * MARGIN * STATES : nullptr, p > 0 ? GA0 + (task) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr};

@@ -210,10 +210,11 @@ extern "C" __global__ void forward(
         const Site W0(a0 + b * a0_b, a0_n, a0_m, int(n_len[b] + a0_more_n), int(m_len[b] + a0_more_m), 0);
         const double p_gamma = all_p_gamma[b * own_p_gamma];
         if (p * WIDTH >= cols) continue;
+        const bool another = (p + 1) * WIDTH < cols;
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
         const Panel z = {length, cols, int(p) * WIDTH + lane * COLUMNS, lane, width, nullptr, nullptr};
         Rows<F> X0;
-        const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, (p + 1) * WIDTH < cols ? R0 + task * rows * MARGIN * STATES : nullptr, nullptr, L0 ? L0 + b * lattice_each : nullptr, D0 + b * ends_each};
+        const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, another ? R0 + task * rows * MARGIN * STATES : nullptr, nullptr, L0 ? L0 + b * lattice_each : nullptr, D0 + b * ends_each};
         fill<F>(X0, INF);
         for (int begin = 0; begin < length + LANES - 1; begin += CHUNK) {
             const int stop = begin + CHUNK;
@@ -221,7 +222,7 @@ extern "C" __global__ void forward(
             if (p > 0) wait_for(done + task - 1, min(stop, length));
             if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, S0, W0, p_gamma);
             else advance(z, begin, stop, ends, X0, S0, W0, p_gamma);
-            if (S0.after) publish(done + task, min(stop - (LANES - 1), length));
+            if (another) publish(done + task, min(stop - (LANES - 1), length));
         }
     }
 }

@@ -1,5 +1,6 @@
 """The file that speaks to CuPy, with a library in CuPy's place that has just what it calls: its kernels run in the emulation."""
 
+import weakref
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
@@ -164,6 +165,18 @@ def test_what_a_capture_has_read_is_never_let_go(no_cupy, monkeypatch):
         device.constant(np.full(8, k))
     assert "wait for the device" in no_cupy.calls  # before constants are let go
     assert device.constant(np.arange(4)) is first and len(device._constants._known) == 1
+
+
+def test_a_constant_outlives_the_next_ones(no_cupy, monkeypatch):
+    """It is let go one round later: until then its memory is no other's, whatever kernel may read it."""
+    monkeypatch.setattr(cupy_device, "MOST_CONSTANTS", 100)
+    device = cupy_device.device()
+    held = weakref.ref(device.constant(np.arange(4)))
+    for k in range(2):
+        device.constant(np.full(8, k))  # 64 bytes
+    assert len(device._constants._known) == 1 and held() is not None
+    device.constant(np.full(8, 2))
+    assert held() is None
 
 
 def test_beside_another_library(no_cupy):

@@ -140,6 +140,7 @@ class _Constants:
         self._number, self._lock, self._bytes = number, RLock(), 0
         self._known: OrderedDict[tuple, Any] = OrderedDict()
         self._captured: dict[tuple, Any] = {}
+        self._aside: list[Any] = []
         with cupy.cuda.Device(number):
             self._stream = cupy.cuda.Stream(non_blocking=True)
             self._pool = cupy.cuda.MemoryPool()
@@ -165,9 +166,10 @@ class _Constants:
         return found
 
     def _let_go(self, but) -> None:
-        """Of all but one, once no kernel reads them."""
+        """Of those that were set aside the last time, once no kernel reads them. All others but one are set aside now: a kernel
+        that is not yet launched may have been promised them."""
         cupy.cuda.Device(self._number).synchronize()
-        kept = self._known[but]
+        kept, self._aside = self._known[but], list(self._known.values())
         self._known.clear()
         self._known[but], self._bytes = kept, kept.nbytes
 

@@ -85,5 +85,6 @@ class EmulatedDevice(Device):
         return _build(text, **self._mode)
 
     def launch(self, text: str, kernel: str, grid: int, threads: int, types, values) -> None:
-        bare = [v._array if isinstance(v, DeviceArray) else v for v in values]
+        # an array without a number is a null pointer, as allocators of GPUs have it
+        bare = [(v._array if v.size else None) if isinstance(v, DeviceArray) else v for v in values]
         self.built(text).launch(kernel, grid, threads, *bare, order=self._order, seed=self._seed)
