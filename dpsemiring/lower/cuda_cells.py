@@ -11,8 +11,9 @@ import struct
 from collections.abc import Callable
 from textwrap import wrap
 
-from dpsemiring.algebra.expr import BOOL, INT, REAL, Node
+from dpsemiring.algebra.expr import BOOL, INT, REAL, Node, postorder
 from dpsemiring.lower.cell import Cell, Load
+from dpsemiring.lower.ir import site_name
 from dpsemiring.lower.kernel import Kernel, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import Code, Writer, moved
@@ -55,6 +56,7 @@ class Sweeps(Kernel):
     def __init__(self, plan):
         super().__init__(plan)
         self.outside_lane = _outside_lane(plan)
+        self.seen = {i: f"seen{i}" for i in seen_sites(plan)}
         self.single = plan.real == "float32"
         self.types = [TYPES[kind] for kind in plan.kinds]
         self.w = Braces()
@@ -178,6 +180,10 @@ class Sweeps(Kernel):
     def arguments(self) -> list[str]:
         return ["z", "begin", "stop", "ends", *self.X, *self.S, *self.W, *self.U]
 
+    def looking(self, at_all: bool) -> list[str]:
+        """The further arguments of `advance`: what notes the numbers that it meets, where it is to look at them."""
+        return [f"&{name}" if at_all else "nullptr" for name in self.seen.values()]
+
     def function(self, base: str, starts: bool, parameters: list[str]):
         self.w("", f"__device__ __forceinline__ void {variant(base, starts)}(")
         self.w(*wrapped(parameters))
@@ -205,7 +211,7 @@ class Sweeps(Kernel):
         code, w = self.code(cell), self.w
         kinds = list(enumerate(self.types))
         rows = self.rows(cell, code, 1)
-        with self.function("advance", starts, self.parameters()):
+        with self.function("advance", starts, [*self.parameters(), *(f"Seen* {name}" for name in self.seen.values())]):
             self.shared(code)
             self.edges("S", kinds, "begin + z.lane")
             if rows:
@@ -224,6 +230,10 @@ class Sweeps(Kernel):
                 for c, _ in kinds:
                     w(f"age(X{c});")
                     w(*(f"X{c}[0][MARGIN - {j}][{k}] = in{c}_{j}_{k};" for j, k in self.outside_lane))
+                forbid = self.number(self.plan.recurrence.semiring.forbid)
+                for i, name in self.seen.items():
+                    with w.block(f"if ({name})"):
+                        w("#pragma unroll", f"for (int c = 0; c < COLUMNS; c++) {name}->look(row_w{i}[c], {forbid});")
                 with self.columns(named=bool(cell.starts)):
                     self.loads(code, cell, _held, "row_{}[c]".format)
                     self.statements(code.cell)
@@ -359,6 +369,16 @@ def wrapped(parameters) -> list[str]:
     together = ", ".join(str(p).replace(" ", "\xa0") for p in parameters)
     lines = wrap(together, 120, initial_indent="    ", subsequent_indent="    ")
     return [line.replace("\xa0", " ") for line in lines]
+
+
+def seen_sites(plan: Plan) -> tuple[int, ...]:
+    """Sites through which a forward pass meets every number of their plane, one for each such plane."""
+    used = {leaf.payload for leaf in postorder(plan.forward(plan.always_starts).roots) if leaf.op == "var"}
+    found: dict[str, int] = {}
+    for i, site in enumerate(plan.recurrence.sites):
+        if site.role == "cost" and site.at == (0, 0) and site_name(i) in used and plan.recurrence.window is None:
+            found.setdefault(site.name, i)
+    return tuple(found.values())
 
 
 def _outside_lane(plan: Plan) -> tuple[tuple[int, int], ...]:

@@ -321,3 +321,22 @@ __device__ I exponent(F x) {
     frexp(x, &exponent);
     return x - x == 0 ? exponent : 0;
 }
+
+// The greatest size of a number that a lane has met, as bits; what forbids a cell aside. An infinity's is that which is refused, and
+// beyond it are NaN.
+struct Seen {
+    I most;
+
+    __device__ void look(F x, F forbid) {
+        const I size = x == forbid ? I(0) : to_bits(x) & ~(I(1) << (8 * sizeof(I) - 1));
+        most = size > most ? size : most;
+    }
+    // That of all lanes, which all of them get.
+    __device__ void gather() {
+#pragma unroll
+        for (int lanes = LANES / 2; lanes > 0; lanes /= 2) {
+            const I other = __shfl_xor_sync(WARP, most, lanes);
+            most = other > most ? other : most;
+        }
+    }
+};

@@ -191,6 +191,7 @@ class _Drivers(Sweeps):
         """`forward`: borders, the values at the ends, and the lattice where an array for it is given."""
         args = [*self.inputs(""), *self.turns(), *self.ends(), *(Argument(f"{t}*", f"D{c}") for c, t in enumerate(self.types))]
         args += [*(Argument(f"{t}*", f"L{c}") for c, t in enumerate(self.types)), Argument("i64", "lattice_each")]
+        args += [Argument("I*", f"most{i}", ("items", "panels"), cleared=True) for i in self.seen]
         w = self.w
         with self.kernel("forward", args), self.panels("q / items"):
             self.item()
@@ -200,13 +201,16 @@ class _Drivers(Sweeps):
             after = "another ? R{c} + task * rows * MARGIN * STATES : nullptr"
             self.values(after, "L{c} ? L{c} + b * lattice_each : nullptr", "D{c} + b * ends_each")
             w(*(f"fill<{t}>(X{c}, {self.zero(c)});" for c, t in enumerate(self.types)))
+            w(*(f"Seen {name} = {{}};" for name in self.seen.values()))
             with w.block("for (int begin = 0; begin < length + LANES - 1; begin += CHUNK)"):
                 w("const int stop = begin + CHUNK;")
                 for c, t in enumerate(self.types):
                     w(f"if (begin % SPAN == 0) save<{t}>(X{c}, {self.saved(c, 'begin / SPAN')}, lane);")
                 w("if (p > 0) wait_for(done + task - 1, min(stop, length));")
-                self.pick("advance", self.arguments(), self.resting())
+                self.pick("advance", [*self.arguments(), *self.looking(True)], self.resting())
                 w("if (another) publish(done + task, min(stop - (LANES - 1), length));")
+            for i, name in self.seen.items():
+                w(f"{name}.gather();", f"if (lane == 0) most{i}[task] = {name}.most;")
 
     def resting(self) -> list[str]:
         """Instead of `advance`."""
@@ -224,7 +228,7 @@ class _Drivers(Sweeps):
         with w.block("for (int begin = first; begin < last; begin += CHUNK)"):
             w("const int stop = begin + CHUNK;")
             self.values(kept="V{c} + i64(begin - first) * ROW")
-            self.pick("advance", self.arguments(), self.resting())
+            self.pick("advance", [*self.arguments(), *self.looking(False)], self.resting())
 
     def still(self, outs: list[str]) -> None:
         """Pass by a span into which nothing flows: from later rows, from the right, from ends."""

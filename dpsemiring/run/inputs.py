@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -46,7 +47,7 @@ class Problem:
     as_dict: bool
     reading: Reading | None = None
     fused: dict[str, Fused] = field(default_factory=dict)  # sources whose cost is not an array: their plane is zeros
-    unseen: dict[str, float] = field(default_factory=dict)  # planes that were not surveyed: the largest size, once it is known
+    unseen: dict[str, Any] = field(default_factory=dict)  # planes that were not surveyed: once it is known, what `settle` takes
     window: Rows | None = None
     nan: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     asked: np.dtype | None = None  # the kind of the cost, where it is run in another
@@ -179,9 +180,13 @@ def worth_fusing(recurrence: Recurrence, shape: tuple[int, int, int]) -> bool:
 
 
 def settle(problem: Problem, survey) -> None:
-    """Survey the planes in which a forward pass has met more than finite numbers: their items may become NaN."""
-    some = {name for name, size in problem.unseen.items() if not np.isfinite(size)}
-    _survey(problem.reading.recurrence, problem, some, survey)
+    """Survey the planes in which a forward pass has met more than finite numbers: their items may become NaN. On a device it
+    has found itself what a survey finds, of the planes that it has met whole."""
+    if problem.place is HOST:
+        some, seen = {name for name, size in problem.unseen.items() if not np.isfinite(size)}, {}
+    else:
+        some, seen = set(problem.unseen), {name: x for name, x in problem.unseen.items() if isinstance(x, tuple)}
+    _survey(problem.reading.recurrence, problem, some, survey, seen)
 
 
 @dataclass(frozen=True)
@@ -388,8 +393,9 @@ def _differs(site, value, lengths, columns, place):
     return out
 
 
-def _survey(recurrence, problem, names, survey):
-    """NaN makes an item NaN; the infinity that is no "forbidden" is refused by name."""
+def _survey(recurrence, problem, names, survey, seen=MappingProxyType({})):
+    """NaN makes an item NaN; the infinity that is no "forbidden" is refused by name. `seen`: what is known of planes, by item:
+    whether there is a NaN, whether that infinity, the greatest size."""
     forbid, excess = recurrence.semiring.forbid, problem.reading.excess
     refused = -forbid
 
@@ -404,7 +410,11 @@ def _survey(recurrence, problem, names, survey):
             continue
         bad = problem.place.zeros(problem.batch, bool)
         rows, (lo, hi) = problem.n_len + excess[name][0], read_columns(recurrence, problem, name, excess[name])
-        sizes = survey(plane, rows, lo, hi, refused, problem.nan, bad)
+        if name in seen:
+            holds, bad, sizes = seen[name]
+            problem.nan |= holds
+        else:
+            sizes = survey(plane, rows, lo, hi, refused, problem.nan, bad)
         if sizes is not None:
             problem.sizes[name] = sizes
         problem.refuse(bad, error)

@@ -158,6 +158,18 @@ def test_an_item_with_nan_leaves_the_others_alone():
     assert np.isnan(spoilt.marginals[1]).all()
 
 
+def test_a_nan_is_met_wherever_it_lies():
+    """In corners, in another panel, and not beyond the lengths."""
+    n, m = np.array([40, 40, 33, 40, 20, 40]), np.array([70, 66, 70, 70, 40, 70])
+    cost = np.random.default_rng(0).random((6, 40, 70)).astype(np.float32)
+    for b, at in enumerate([(0, 0), (39, 65), (0, 69), (39, 0)]):
+        cost[b][at] = np.nan
+    cost[4, 20:], cost[4, :, 40:] = np.nan, -np.inf
+    result = cases.emulated(dp.topologies.dtw(), dp.Softmin(1.0), together=True, **cases.SMALL)(cost, (n, m))
+    np.testing.assert_array_equal(np.isnan(result.total), [True] * 4 + [False] * 2)
+    assert np.isnan(result.marginals[:4]).all() and np.isfinite(result.marginals[4:]).all()
+
+
 def test_an_empty_batch():
     result = cases.emulated(dp.topologies.dtw(), dp.Softmin(1.0))(np.zeros((0, 3, 4)))
     assert result.total.shape == (0,) and result.marginals.shape == (0, 3, 4)

@@ -33,7 +33,7 @@ constexpr int STATES = 1;
 
 __device__ __forceinline__ void advance_starts(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, const Values<F>& S0, const Site& W0,
-    const Site& W1
+    const Site& W1, Seen* seen0
 ) {
     const F edge0_1_0 = S0.edge(begin + z.lane, z.length, 1, 0, F(INF));
     const F edge0_2_0 = S0.edge(begin + z.lane, z.length, 2, 0, F(INF));
@@ -58,6 +58,10 @@ __device__ __forceinline__ void advance_starts(
         age(X0);
         X0[0][MARGIN - 1][0] = in0_1_0;
         X0[0][MARGIN - 2][0] = in0_2_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const int m = z.left + c;
@@ -110,7 +114,7 @@ __device__ __forceinline__ void advance_starts(
 
 __device__ __forceinline__ void advance(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, const Values<F>& S0, const Site& W0,
-    const Site& W1
+    const Site& W1, Seen* seen0
 ) {
     const F edge0_1_0 = S0.edge(begin + z.lane, z.length, 1, 0, F(INF));
     const F edge0_2_0 = S0.edge(begin + z.lane, z.length, 2, 0, F(INF));
@@ -135,6 +139,10 @@ __device__ __forceinline__ void advance(
         age(X0);
         X0[0][MARGIN - 1][0] = in0_1_0;
         X0[0][MARGIN - 2][0] = in0_2_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const bool ok = held.has(c);
@@ -253,8 +261,8 @@ extern "C" __global__ void paths(
             for (int begin = first; begin < last; begin += CHUNK) {
                 const int stop = begin + CHUNK;
                 const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, V0 + i64(begin - first) * ROW, nullptr, nullptr};
-                if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, S0, W0, W1);
-                else advance(z, begin, stop, ends, X0, S0, W0, W1);
+                if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, S0, W0, W1, nullptr);
+                else advance(z, begin, stop, ends, X0, S0, W0, W1, nullptr);
             }
             __syncwarp();
             if (lane == 0) {

@@ -31,7 +31,7 @@ constexpr int STATES = 1;
 
 __device__ __forceinline__ void advance_starts(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, const Values<F>& S0, const Site& W0,
-    const double p_gamma
+    const double p_gamma, Seen* seen0
 ) {
     const double u0 = 1.0 / p_gamma;
     const F u0_ = F(u0);
@@ -50,6 +50,10 @@ __device__ __forceinline__ void advance_starts(
         const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
         age(X0);
         X0[0][MARGIN - 1][0] = in0_1_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const int m = z.left + c;
@@ -120,7 +124,7 @@ __device__ __forceinline__ void advance_starts(
 
 __device__ __forceinline__ void advance(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, const Values<F>& S0, const Site& W0,
-    const double p_gamma
+    const double p_gamma, Seen* seen0
 ) {
     const double u0 = 1.0 / p_gamma;
     const F u0_ = F(u0);
@@ -139,6 +143,10 @@ __device__ __forceinline__ void advance(
         const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
         age(X0);
         X0[0][MARGIN - 1][0] = in0_1_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const bool ok = held.has(c);
@@ -466,8 +474,8 @@ extern "C" __global__ void backward(
             for (int begin = first; begin < last; begin += CHUNK) {
                 const int stop = begin + CHUNK;
                 const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, V0 + i64(begin - first) * ROW, nullptr, nullptr};
-                if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, S0, W0, p_gamma);
-                else advance(z, begin, stop, ends, X0, S0, W0, p_gamma);
+                if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, S0, W0, p_gamma, nullptr);
+                else advance(z, begin, stop, ends, X0, S0, W0, p_gamma, nullptr);
             }
             for (int begin = last - CHUNK; begin >= first; begin -= CHUNK) {
                 const int stop = begin + CHUNK;

@@ -31,7 +31,7 @@ constexpr int STATES = 1;
 
 __device__ __forceinline__ void advance_starts(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<F>& X1, const Values<F>& S0,
-    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma
+    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma, Seen* seen0
 ) {
     const double u0 = 1.0 / p_gamma;
     const double u1 = -p_gamma;
@@ -62,6 +62,10 @@ __device__ __forceinline__ void advance_starts(
         X0[0][MARGIN - 1][0] = in0_1_0;
         age(X1);
         X1[0][MARGIN - 1][0] = in1_1_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const int m = z.left + c;
@@ -154,7 +158,7 @@ __device__ __forceinline__ void advance_starts(
 
 __device__ __forceinline__ void advance(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, Rows<F>& X1, const Values<F>& S0,
-    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma
+    const Values<F>& S1, const Site& W0, const Site& W1, const double p_gamma, Seen* seen0
 ) {
     const double u0 = 1.0 / p_gamma;
     const double u1 = -p_gamma;
@@ -185,6 +189,10 @@ __device__ __forceinline__ void advance(
         X0[0][MARGIN - 1][0] = in0_1_0;
         age(X1);
         X1[0][MARGIN - 1][0] = in1_1_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const bool ok = held.has(c);
@@ -599,8 +607,8 @@ extern "C" __global__ void backward(
                 const int stop = begin + CHUNK;
                 const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, V0 + i64(begin - first) * ROW, nullptr, nullptr};
                 const Values<F> S1 = {p > 0 ? R1 + (task - 1) * rows * MARGIN * STATES : nullptr, nullptr, V1 + i64(begin - first) * ROW, nullptr, nullptr};
-                if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma);
-                else advance(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma);
+                if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma, nullptr);
+                else advance(z, begin, stop, ends, X0, X1, S0, S1, W0, W1, p_gamma, nullptr);
             }
             for (int begin = last - CHUNK; begin >= first; begin -= CHUNK) {
                 const int stop = begin + CHUNK;

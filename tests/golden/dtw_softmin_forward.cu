@@ -31,7 +31,7 @@ constexpr int STATES = 1;
 
 __device__ __forceinline__ void advance_starts(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, const Values<F>& S0, const Site& W0,
-    const double p_gamma
+    const double p_gamma, Seen* seen0
 ) {
     const double u0 = 1.0 / p_gamma;
     const F u0_ = F(u0);
@@ -50,6 +50,10 @@ __device__ __forceinline__ void advance_starts(
         const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
         age(X0);
         X0[0][MARGIN - 1][0] = in0_1_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const int m = z.left + c;
@@ -120,7 +124,7 @@ __device__ __forceinline__ void advance_starts(
 
 __device__ __forceinline__ void advance(
     const Panel& z, int begin, int stop, const Ends& ends, Rows<F>& X0, const Values<F>& S0, const Site& W0,
-    const double p_gamma
+    const double p_gamma, Seen* seen0
 ) {
     const double u0 = 1.0 / p_gamma;
     const F u0_ = F(u0);
@@ -139,6 +143,10 @@ __device__ __forceinline__ void advance(
         const F in0_1_0 = from_left(X0[0][WIDE - 1][0], edge0_1_0, t - begin, z.lane);
         age(X0);
         X0[0][MARGIN - 1][0] = in0_1_0;
+        if (seen0) {
+            #pragma unroll
+            for (int c = 0; c < COLUMNS; c++) seen0->look(row_w0[c], INF);
+        }
         #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const bool ok = held.has(c);
@@ -200,7 +208,7 @@ extern "C" __global__ void forward(
     i64 items, i64 panels, i64 rows, i64 spans, i64 width, const bool* skip, const i64* n_len, const i64* m_len,
     const F* a0, i64 a0_b, i64 a0_n, i64 a0_m, i64 a0_more_n, i64 a0_more_m, const double* all_p_gamma, i64 own_p_gamma,
     F* R0, F* C0, int* turn, int* done, const i64* end_n, const i64* end_m, const i64* end_k, i64 ends_each, F* D0,
-    F* L0, i64 lattice_each
+    F* L0, i64 lattice_each, I* most0
 ) {
     const int lane = threadIdx.x % LANES;
     for (i64 q; (q = take(turn)) < items * panels;) {
@@ -216,13 +224,16 @@ extern "C" __global__ void forward(
         Rows<F> X0;
         const Values<F> S0 = {p > 0 ? R0 + (task - 1) * rows * MARGIN * STATES : nullptr, another ? R0 + task * rows * MARGIN * STATES : nullptr, nullptr, L0 ? L0 + b * lattice_each : nullptr, D0 + b * ends_each};
         fill<F>(X0, INF);
+        Seen seen0 = {};
         for (int begin = 0; begin < length + LANES - 1; begin += CHUNK) {
             const int stop = begin + CHUNK;
             if (begin % SPAN == 0) save<F>(X0, C0 + (task * spans + begin / SPAN) * HALO * ROW, lane);
             if (p > 0) wait_for(done + task - 1, min(stop, length));
-            if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, S0, W0, p_gamma);
-            else advance(z, begin, stop, ends, X0, S0, W0, p_gamma);
+            if (z.has_row(0, begin, stop)) advance_starts(z, begin, stop, ends, X0, S0, W0, p_gamma, &seen0);
+            else advance(z, begin, stop, ends, X0, S0, W0, p_gamma, &seen0);
             if (another) publish(done + task, min(stop - (LANES - 1), length));
         }
+        seen0.gather();
+        if (lane == 0) most0[task] = seen0.most;
     }
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dpsemiring.algebra.expr import INT, value_of
+from dpsemiring.lower.cuda_cells import seen_sites
 from dpsemiring.lower.cuda_text import Module, cuda_module
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import parameter
@@ -37,7 +38,7 @@ class GpuEngine:
     """
 
     plain = False
-    fuses = looks = False
+    fuses, looks = False, True
 
     def __init__(
         self,
@@ -165,7 +166,7 @@ class GpuEngine:
         given |= {f"dW{i}_b": math.prod(problem.sites[i].shape[1:]) for i in wanted.sites}
         for a in arguments:
             if a.shape and a.name not in given:
-                make = self.device.zeros if a.type == "int*" else self.device.empty
+                make = self.device.zeros if a.type in ("int*", "I*") and a.cleared else self.device.empty
                 array = given[a.name] = make(self._shape(a.shape, sizes, problem), kinds[a.type.rstrip("*")])
                 if a.cleared and make == self.device.empty:  # results: NaN for the items that kernels leave out
                     array[...] = np.where(problem.nan, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
@@ -199,6 +200,9 @@ class GpuEngine:
         for c, value in enumerate(values):
             given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
         self._launch("forward", problem, given)
+        for i in seen_sites(self.plan_for(problem)):
+            if problem.batch and (name := self.recurrence.sites[i].name) in problem.unseen and not problem.checked:
+                problem.unseen[name] = _as_surveyed(given[f"most{i}"].max(axis=1), problem.real)
         return values, {name: given.get(name) for c in range(len(values)) for name in (f"R{c}", f"C{c}")}
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
@@ -262,3 +266,10 @@ class GpuEngine:
         plan = str(self.plan(np.dtype(np.float32), options(self.recurrence)[-1])).replace("float32", "the cost's kind")
         run = f"CUDA on {self.device.name}, {self._threads} threads a block"
         return f"{plan}\n  choice    {described(self.recurrence)}\n  engine    {run}"
+
+
+def _as_surveyed(bits, real: np.dtype):
+    """What a survey finds, by item, from the greatest size of a number as bits: those of NaN are beyond those of infinity. Beside
+    either the greatest finite size does not matter."""
+    infinity = np.array(np.inf, real).view(bits.dtype).item()
+    return bits > infinity, bits == infinity, np.where(bits < infinity, bits, 0).view(real)

@@ -93,6 +93,9 @@ class DeviceArray(NDArrayOperatorsMixin):
         found = self._array.astype(dtype, order=order, copy=copy)
         return self if found is self._array else self._wrap(found)
 
+    def view(self, dtype):
+        return self._wrap(self._array.view(dtype))
+
     def _method(name):
         def method(self, *args, **kwargs):
             return self._wrap(getattr(self._array, name)(*self._bare(args), **self._bare(kwargs)))
