@@ -56,7 +56,7 @@ class Sweeps(Kernel):
     def __init__(self, plan):
         super().__init__(plan)
         self.outside_lane = _outside_lane(plan)
-        self.seen = {i: f"seen{i}" for i in seen_sites(plan)}
+        self.seen = {i: f"seen{i}" for i in _seen_sites(plan)}
         self.single = plan.real == "float32"
         self.types = [TYPES[kind] for kind in plan.kinds]
         self.w = Braces()
@@ -104,14 +104,14 @@ class Sweeps(Kernel):
             self.w(f"const {kind} {narrow} = {kind}({name});")
 
     def rows(self, cell: Cell, code: Code, by: int) -> list[tuple[str, str]]:
-        """The sites of a lane's columns that a cell uses: the array's name, and the call that fills it for row n + by."""
+        """The sites of a lane's columns that a cell uses: the array's name, and the call that fills {} for row n + by."""
         found = []
         for node in code.used:
             name = self.leaf(node)
             if name.startswith("w") and node not in cell.loads and node not in cell.starts:
                 site = self.plan.recurrence.sites[int(name[1:])]
                 n, m = moved("n", site.at[0] + by), moved("z.left", site.at[1])
-                found.append((f"row_{name}", f"W{name[1:]}.load(row_{name}, {n}, {m}, {self.number(self.outside(site))});"))
+                found.append((f"row_{name}", f"W{name[1:]}.load({{}}, {n}, {m}, {self.number(self.outside(site))});"))
         return found
 
     def loads(self, code: Code, cell: Cell, earlier: Callable[[Load], str], site: Callable[[str], str]) -> None:
@@ -133,19 +133,15 @@ class Sweeps(Kernel):
     @staticmethod
     def lies_at(pattern: tuple[int | None, int | None]) -> str:
         """Whether the cell (n, m) is the one, or one of those, of a start or an end."""
-        tests = [
-            f"{axis} == {index}" if index >= 0 else f"{axis} == {size} - {-index}"
-            for axis, index, size in zip("nm", pattern, ("z.length", "z.cols"))
-            if index is not None
-        ]
-        return " && ".join(tests) or "true"
+        places = zip("nm", pattern, ("z.length", "z.cols"))
+        return " && ".join(f"{axis} == {_counted(i, size)}" for axis, i, size in places if i is not None) or "true"
 
     def at_ends(self, condition: str, give) -> None:
         """For the ends e among a lane's cells of row n, where a condition holds: the statements of `give(k)` for column c."""
         tests = []
         for n, m in dict.fromkeys(end.pattern for end in self.plan.recurrence.ends):
-            column = None if m is None else str(m) if m >= 0 else f"z.cols - {-m}"
-            row = [] if n is None else [f"n == {n}" if n >= 0 else f"n == z.length - {-n}"]
+            row = [] if n is None else [f"n == {_counted(n, 'z.length')}"]
+            column = None if m is None else _counted(m, "z.cols")
             tests.append(" && ".join([*row, *([] if column is None else [f"z.left <= {column} && {column} < z.left + COLUMNS"])]))
         here = "" if not all(tests) else f" && ({' || '.join(f'({t})' for t in tests) if len(tests) > 1 else tests[0]})"
         states = dict.fromkeys(end.state for end in self.plan.recurrence.ends)
@@ -216,13 +212,13 @@ class Sweeps(Kernel):
             self.edges("S", kinds, "begin + z.lane")
             if rows:
                 w("int n = begin - 1 - z.lane;", *(f"F next_{name}[COLUMNS];" for name, _ in rows))
-                w(*(call.replace("load(row_", "load(next_row_") for _, call in rows))
+                w(*(call.format(f"next_{name}") for name, call in rows))
             with w.block("for (int t = begin; t < stop; t++)"):
                 w("n = t - z.lane;" if rows else "const int n = t - z.lane;", "const Held held = z.row(n);")
                 for name, call in rows:
                     w(f"F {name}[COLUMNS];", "#pragma unroll")
                     w(f"for (int c = 0; c < COLUMNS; c++) {name}[c] = next_{name}[c];")
-                    w(call.replace("load(row_", "load(next_row_"))
+                    w(call.format(f"next_{name}"))
                 for c, t in kinds:
                     for j, k in self.outside_lane:
                         own, edge = f"X{c}[0][WIDE - {j}][{k}]", f"edge{c}_{j}_{k}"
@@ -272,7 +268,7 @@ class Sweeps(Kernel):
             with w.block("for (int t = stop - 1; t >= begin; t--)"):
                 w("const int n = t - z.lane;", "const Held held = z.row(n);")
                 for name, call in rows:
-                    w(f"F {name}[COLUMNS];", call)
+                    w(f"F {name}[COLUMNS];", call.format(name))
                 for c, _ in enumerate(self.types):
                     w(f"rejuvenate(X{c});", f"recall(X{c}[HALO], K{c}.row(t - HALO), z.lane);")
                 for c, t in moving:
@@ -354,6 +350,11 @@ class Sweeps(Kernel):
             w("return -1;")
 
 
+def _counted(index: int, size: str) -> str:
+    """An index, which counts from the end where it is negative."""
+    return str(index) if index >= 0 else f"{size} - {-index}"
+
+
 def _held(d: Load) -> str:
     """An accumulated value that a lane holds, for column c."""
     return f"X{d.component}[{d.dn}][{moved('MARGIN + c', -d.dm)}][{d.state}]"
@@ -371,7 +372,7 @@ def wrapped(parameters) -> list[str]:
     return [line.replace("\xa0", " ") for line in lines]
 
 
-def seen_sites(plan: Plan) -> tuple[int, ...]:
+def _seen_sites(plan: Plan) -> tuple[int, ...]:
     """Sites through which a forward pass meets every number of their plane, one for each such plane."""
     used = {leaf.payload for leaf in postorder(plan.forward(plan.always_starts).roots) if leaf.op == "var"}
     found: dict[str, int] = {}

@@ -63,10 +63,12 @@ class Argument:
 
 @dataclass(frozen=True)
 class Module:
-    """A text and the kernels that it holds, each with what it is launched with."""
+    """A text and the kernels that it holds, each with what it is launched with; and the sites of whose planes `forward` tells
+    the greatest size."""
 
     text: str
     kernels: dict[str, tuple[Argument, ...]]
+    seen: tuple[int, ...]
 
 
 def cuda_module(plan: Plan, *, forward: bool = False, backward: Wanted | None = None, paths: bool = False) -> Module:
@@ -79,7 +81,7 @@ def cuda_module(plan: Plan, *, forward: bool = False, backward: Wanted | None = 
         drivers.backward(backward)
     if paths:
         drivers.paths()
-    return Module(drivers.w.text, drivers.kernels)
+    return Module(drivers.w.text, drivers.kernels, tuple(drivers.seen))
 
 
 class _Drivers(Sweeps):

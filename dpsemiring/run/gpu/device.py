@@ -7,42 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from dpsemiring.run.arrays import Place
 
-class Device:
+
+class Device(Place):
     """A place whose arrays kernels take. Nothing here waits for the device but `host`.
 
     `processors` is the number of its multiprocessors."""
 
-    name = "device"
     processors: int
-
-    def owns(self, value) -> bool:
-        """Whether a value is an array that lives here."""
-        raise NotImplementedError
-
-    def empty(self, shape, dtype) -> Any:
-        """An array that holds anything."""
-        raise NotImplementedError
-
-    def zeros(self, shape, dtype=float) -> Any:
-        """An array of zeros."""
-        raise NotImplementedError
-
-    def full(self, shape, value, dtype=None) -> Any:
-        """An array that holds one value everywhere."""
-        raise NotImplementedError
-
-    def array(self, array: np.ndarray) -> Any:
-        """A host array, brought here."""
-        raise NotImplementedError
-
-    def constant(self, array: np.ndarray) -> Any:
-        """The same, not to be changed; one that came by before is not brought over again."""
-        raise NotImplementedError
-
-    def host(self, array) -> np.ndarray:
-        """An array from here on the host; this waits."""
-        raise NotImplementedError
 
     def blocks(self, wanted: int) -> int:
         """How many CUDA blocks to launch where so many find work."""
@@ -54,10 +27,7 @@ class Device:
         raise NotImplementedError
 
     def add_at(self, array, index: tuple[np.ndarray, ...], values, mask: np.ndarray) -> None:
-        """Add values (B, E) to an array at indices (B, E), host arrays of which places may repeat, where a mask holds.
-
-        Places that repeat are added to one after another, in the order of E: so the sums are always the same.
-        """
+        """Places that repeat are added to one after another, in the order of E: so the sums are always the same."""
         index = tuple(np.broadcast_to(i, mask.shape)[mask] for i in index)
         if not len(index[0]):
             return

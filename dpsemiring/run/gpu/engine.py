@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dpsemiring.algebra.expr import INT, value_of
-from dpsemiring.lower.cuda_cells import seen_sites
 from dpsemiring.lower.cuda_text import Module, cuda_module
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import parameter
@@ -23,6 +23,14 @@ from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
 THREADS = 128  # of a CUDA block; warps of a block have nothing in common
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a forward pass leaves for those after it: its plan, and the arrays that their kernels are given."""
+
+    plan: Plan
+    arrays: dict[str, Any]
 
 
 class GpuEngine:
@@ -90,9 +98,9 @@ class GpuEngine:
         x0, x1 = self.recurrence.extra
         return problem.shape[1] + x0, problem.shape[2] + x1
 
-    def _sizes(self, problem: Problem, grid: int) -> dict[str, int]:
+    def _sizes(self, plan: Plan, problem: Problem, grid: int) -> dict[str, int]:
         """What the names in the shapes of arguments stand for."""
-        s, (rows, cols) = self.plan_for(problem).schedule, self._lattice_shape(problem)
+        s, (rows, cols) = plan.schedule, self._lattice_shape(problem)
         found = {"items": problem.batch, "rows": rows, "width": cols, "states": len(self.recurrence.states)}
         found |= {"panels": s.panels(cols), "spans": s.spans(rows), "span": s.height, "halo": s.halo, "margin": s.margin}
         return found | {"row": found["states"] * (s.margin + s.columns) * LANES, "warps": grid * self._threads // LANES}
@@ -110,8 +118,8 @@ class GpuEngine:
         zero = self.recurrence.semiring.trace.zero
         return [self.device.full(shape, value_of(z), t) for z, t in zip(zero, self._components(real))]
 
-    def _inputs(self, problem: Problem) -> dict[str, Any]:
-        plan, constant = self.plan_for(problem), self.device.constant
+    def _inputs(self, plan: Plan, problem: Problem) -> dict[str, Any]:
+        constant = self.device.constant
         given: dict[str, Any] = {"skip": problem.nan}
         given |= {"n_len": constant(problem.n_len), "m_len": constant(problem.m_len)}
         if problem.window is not None:
@@ -154,12 +162,11 @@ class GpuEngine:
                 self._modules[key] = cuda_module(plan, forward=job == "forward", backward=backward, paths=job == "paths")
         return self._modules[key]
 
-    def _launch(self, job: str, problem: Problem, given: dict[str, Any], wanted: Wanted = Wanted()) -> None:
+    def _launch(self, job: str, plan: Plan, problem: Problem, given: dict[str, Any], wanted: Wanted = Wanted()) -> None:
         """Run a kernel; what it needs and is not given is made, and found in `given` afterwards."""
-        plan = self.plan_for(problem)
         warps = problem.batch * plan.schedule.panels(self._lattice_shape(problem)[1])
         grid = self._grid or self.device.blocks(-(-warps * LANES // self._threads))
-        sizes, kinds = self._sizes(problem, grid), self._dtypes(problem.real)
+        sizes, kinds = self._sizes(plan, problem, grid), self._dtypes(problem.real)
         module = self.module(job, plan, wanted)
         arguments = module.kernels[job]
         given |= {name: sizes[name] for name in ("items", "panels", "rows", "spans", "width")}
@@ -194,16 +201,16 @@ class GpuEngine:
         return survey(self.device, array, rows, lo, hi, np.inf)[2]
 
     def _forward(self, problem: Problem, ends: Ends, lattice: list | None):
-        rows, cols = self._lattice_shape(problem)
+        plan, (rows, cols) = self.plan_for(problem), self._lattice_shape(problem)
         values = self._zeros(ends.n.shape, problem.real)
-        given = self._inputs(problem) | self._ends(ends) | {"lattice_each": rows * cols * len(self.recurrence.states)}
+        given = self._inputs(plan, problem) | self._ends(ends) | {"lattice_each": rows * cols * len(self.recurrence.states)}
         for c, value in enumerate(values):
             given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
-        self._launch("forward", problem, given)
-        for i in seen_sites(self.plan_for(problem)):
+        self._launch("forward", plan, problem, given)
+        for i in self.module("forward", plan).seen:
             if problem.batch and (name := self.recurrence.sites[i].name) in problem.unseen and not problem.checked:
                 problem.unseen[name] = _as_surveyed(given[f"most{i}"].max(axis=1), problem.real)
-        return values, {name: given.get(name) for c in range(len(values)) for name in (f"R{c}", f"C{c}")}
+        return values, Kept(plan, {name: given[name] for c in range(len(values)) for name in (f"R{c}", f"C{c}")})
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         return Run(problem, ends, *self._forward(problem, ends, None))
@@ -215,11 +222,11 @@ class GpuEngine:
         return out
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
-        p, plan = run.problem, self.plan_for(run.problem)
-        given = self._inputs(p) | self._ends(run.ends) | run.kept
+        p, plan = run.problem, run.kept.plan
+        given = self._inputs(plan, p) | self._ends(run.ends) | run.kept.arrays
         for c, flow in enumerate(flows.values):
             given[f"all_dA{c}"] = contiguous(flow, p.real)
-        self._launch("backward", p, given, self._answered(wanted))
+        self._launch("backward", plan, p, given, self._answered(wanted))
         sites = self._by_plane(p, {i: self._summed(i, given[f"all_dW{i}"]) for i in wanted.sites})
         params = {name: given[f"all_d{parameter(plan, name)}"].sum(axis=1) for name in plan.params if wanted.params}
         return Backward(sites, params, given["all_dO"] if wanted.occupancy else None)
@@ -252,12 +259,12 @@ class GpuEngine:
         return out
 
     def paths(self, run: Run, n, m, k) -> list[np.ndarray]:
-        p, longest = run.problem, path_bound(self.recurrence, run.problem)
+        p, plan, longest = run.problem, run.kept.plan, path_bound(self.recurrence, run.problem)
         visited = self.device.zeros((p.batch, longest, 4), np.int64)
         counts = self.device.zeros(p.batch, np.int64)
-        given = self._inputs(p) | run.kept | {"visited": visited, "visited_b": 4 * longest, "counts": counts}
+        given = self._inputs(plan, p) | run.kept.arrays | {"visited": visited, "visited_b": 4 * longest, "counts": counts}
         given |= {f"from_{x}": self._whole_numbers(a) for x, a in zip("nmk", (n, m, k))}
-        self._launch("paths", p, given)
+        self._launch("paths", plan, p, given)
         visited, counts = self.device.host(visited), self.device.host(counts)
         return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]
 
