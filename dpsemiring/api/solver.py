@@ -142,7 +142,7 @@ class Solver:
         """Align arrays that live where the engine takes them; results go home."""
         survey, place = engine.survey, engine.place
         problem = bind(
-            self.recurrence, self.params, cost, lengths, params, survey, engine.fuses, engine.looks, place, home, checked
+            self.recurrence, self.params, cost, lengths, params, survey, engine.fuse, engine.looks, place, home, checked
         )
         run = None
         if problem.unseen:  # numbers are looked at while they are used

@@ -11,6 +11,7 @@ import numpy as np
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.arrays import Place, some
+from dpsemiring.run.fused import Fuse
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
 
@@ -42,7 +43,7 @@ class Engine(Protocol):
     recurrence: Recurrence
     place: Place  # where the arrays live that it takes and gives
     plain: bool  # whether totals are to be summed item by item, as an oracle does
-    fuses: bool  # whether it can make the cost of a source as it needs it
+    fuse: Fuse | None  # what takes a source, of which it makes the cost as it needs it
     looks: bool  # whether its forward pass finds the largest sizes that are asked for in `Problem.unseen`
 
     def another(self, recurrence: Recurrence) -> Engine:

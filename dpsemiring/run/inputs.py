@@ -16,7 +16,7 @@ from dpsemiring.declare.costs import Source
 from dpsemiring.declare.param import Param
 from dpsemiring.lower.ir import Recurrence, Site
 from dpsemiring.run.arrays import HOST, Place, contiguous, every, plain_array, real_array, some
-from dpsemiring.run.fused import Fused, fuse
+from dpsemiring.run.fused import Fuse, Fused
 from dpsemiring.run.shapes import main_plane, param_shape, params_by_name, plane_shapes, planes_by_name
 from dpsemiring.run.sources import BoundSource
 from dpsemiring.run.windows import Rows, read_ranges, row_ranges
@@ -100,7 +100,7 @@ def bind(
     lengths,
     params: Mapping[str, object] | None,
     survey,
-    fuses: bool = False,
+    fuse: Fuse | None = None,
     looks: bool = False,
     place: Place = HOST,
     home: Place = HOST,
@@ -108,9 +108,9 @@ def bind(
 ) -> Problem:
     """Check a call's arrays and lay them out.
 
-    `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own. With
-    `fuses` an engine can do without the whole cost of a source; one that `looks` finds the largest size of planes while it
-    runs, and `settle` surveys those alone that hold an infinity or a NaN. The arrays live in `place`.
+    `survey(array, rows, lo, hi, refused, nan, bad)` looks for NaN and refused infinities; the engines bring their own, and
+    with `fuse` what takes sources without their whole cost. One that `looks` finds the largest size of planes while it runs,
+    and `settle` surveys those alone that hold an infinity or a NaN. The arrays live in `place`.
     """
     cost, as_dict = planes_by_name(recurrence, cost)
     bound = {name: BoundSource(name, c, place) for name, c in cost.items() if isinstance(c, Source)}
@@ -127,7 +127,7 @@ def bind(
             )
     real = np.result_type(*(found[name].real if name in bound else found[name].dtype for name in found))
     arrays = {
-        name: np.broadcast_to(real.type(0), shapes[name]) if name in bound else contiguous(a.reshape(shapes[name]), real)
+        name: np.broadcast_to(place.constant(np.zeros((), real)), shapes[name]) if name in bound else contiguous(a.reshape(shapes[name]), real)
         for name, a in found.items()
     }
     params = params_by_name(declared, params, shape, recurrence.extra)
@@ -156,8 +156,8 @@ def bind(
         lattice = [length + more for length, more in zip((n_len, m_len), recurrence.extra)]
         numbers = {param.name: place.host(given[param.name]) for param in recurrence.window.params()}
         problem.window = row_ranges(recurrence.window, *lattice, shape[1] + recurrence.extra[0], numbers)
-    problem.reading = Reading(recurrence, excess)
-    if fuses and worth_fusing(recurrence, shape):
+    problem.reading = Reading(recurrence, excess, fuse)
+    if fuse is not None and worth_fusing(recurrence, shape, place):
         problem.fused = problem.reading.fuse(problem, real)
     for name in bound:
         if name not in problem.fused:
@@ -165,18 +165,19 @@ def bind(
     for site in recurrence.sites:
         problem.sites.append(_site(site, problem, recurrence.extra))
         problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
-    if looks and recurrence.window is None:
-        problem.unseen = {s.name: np.nan for s in recurrence.sites if s.role == "cost" and s.at == (0, 0)}
-        for name in problem.fused:
-            problem.unseen.pop(name, None)
+    if looks:
+        met = {s.name for s in recurrence.sites if s.role == "cost" and s.at == (0, 0)}
+        apart = {name: fused.seen for name, fused in problem.fused.items()}  # of these nothing else can be surveyed
+        problem.unseen = {name: np.nan for name in met if not apart.get(name, recurrence.window is not None)}
     _survey(recurrence, problem, set(problem.planes) - set(problem.fused) - set(problem.unseen), survey)
     _survey_params(recurrence, problem)
     return problem
 
 
-def worth_fusing(recurrence: Recurrence, shape: tuple[int, int, int]) -> bool:
-    """Whether an engine that can do without the whole costs of sources does so, for a main plane of that shape."""
-    return math.prod(shape) >= WORTH_FUSING and not recurrence.ends_read
+def worth_fusing(recurrence: Recurrence, shape: tuple[int, int, int], place: Place = HOST) -> bool:
+    """Whether an engine that can do without the whole costs of sources does so, for a main plane of that shape. On a device it
+    always pays: whole costs are made item by item."""
+    return (place is not HOST or math.prod(shape) >= WORTH_FUSING) and not recurrence.ends_read
 
 
 def settle(problem: Problem, survey) -> None:
@@ -195,13 +196,15 @@ class Reading:
 
     recurrence: Recurrence
     excess: Mapping[str, tuple[int, ...]]
+    makes: Fuse | None = None
 
     def fuse(self, problem: Problem, real) -> dict[str, Fused]:
         """The sources whose cost need not be made as a whole."""
-        found = {}
-        for name, source in problem.sources.items():
+        found: dict[str, Fused] = {}
+        for name, source in problem.sources.items() if self.makes else ():
             ranges = None if problem.window is None else read_columns(self.recurrence, problem, name, self.excess[name])
-            made = fuse(source, *self._lengths(problem, name), self.recurrence.semiring.forbid, real, ranges)
+            forbid = self.recurrence.semiring.forbid
+            made = self.makes(source, *self._lengths(problem, name), forbid, real, ranges, problem.refuse)
             if made is not None:
                 problem.nan |= made.nan
                 found[name] = made
@@ -243,7 +246,7 @@ def in_float64(problem: Problem) -> Problem:
         problem, fused = whole(problem), {}
     roles = [(site.role, site.name) for site in problem.reading.recurrence.sites]
     sites = [
-        np.broadcast_to(wide.type(0), s.shape) if role == "cost" and name in fused else contiguous(s, wide)
+        np.broadcast_to(problem.place.constant(np.zeros((), wide)), s.shape) if role == "cost" and name in fused else contiguous(s, wide)
         for (role, name), s in zip(roles, problem.sites)
     ]
     return replace(problem, real=wide, sites=sites, asked=problem.kind, fused=fused)

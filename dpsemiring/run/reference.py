@@ -24,7 +24,8 @@ class ReferenceEngine:
 
     place = HOST
     plain = True
-    fuses = looks = False
+    fuse = None
+    looks = False
 
     def __init__(self, recurrence: Recurrence):
         self.recurrence = recurrence

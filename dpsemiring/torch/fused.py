@@ -49,7 +49,7 @@ def may_fuse(core: Core, planes: Planes, shape, numbers) -> bool:
     """Whether a call comes out the same without its costs: these pay, and no transform of torch is at work."""
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    if not core.solver.engine.fuses or not worth_fusing(core.solver.recurrence, shape):
+    if core.solver.engine.fuse is None or not worth_fusing(core.solver.recurrence, shape):
         return False
     tensors = list(numbers)
     for plane in planes.values():

@@ -9,7 +9,8 @@ from numba import njit
 
 import dpsemiring as dp
 from dpsemiring.run.cpu import sources as kernels
-from dpsemiring.run.fused import fuse, kinds
+from dpsemiring.run.cpu.fused import fuse
+from dpsemiring.run.fused import kinds
 from dpsemiring.run.sources import BoundSource, gradient
 
 fill_differences, drain_differences = kernels.fill_differences, kernels.drain_differences

@@ -7,7 +7,7 @@ from numba import njit
 
 import dpsemiring as dp
 from dpsemiring.run.cpu import slanted as kernels
-from dpsemiring.run.fused import fuse
+from dpsemiring.run.cpu.fused import fuse
 from dpsemiring.run.sources import BoundSource
 
 breadth_frames, hold_frames = kernels.breadth_frames, kernels.hold_frames

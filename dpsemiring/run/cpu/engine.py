@@ -19,6 +19,7 @@ from dpsemiring.run.cache import load_source
 from dpsemiring.run.cpu import extent
 from dpsemiring.run.cpu.choice import Choice, choose, options
 from dpsemiring.run.cpu.compiled import support
+from dpsemiring.run.cpu.fused import fuse
 from dpsemiring.run.cpu.memory import in_arena, unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import Kept, Segment, Tiling, keep_limit, tile, tile_abreast
@@ -36,7 +37,7 @@ class CpuEngine:
 
     place = HOST
     plain = False
-    fuses = True
+    fuse = staticmethod(fuse)
     looks = True
 
     def __init__(self, recurrence: Recurrence, memory: int | None = None):
