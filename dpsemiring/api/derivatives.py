@@ -100,7 +100,7 @@ class Derivatives:
                 found.append(fused.back(name, *self._of_sources.sources[plane]))
             else:  # a plane that only absent steps read
                 found.append(fused.back(name, fused.gradients()))
-        return sum(found[1:], found[0]).astype(self.problem.kind, copy=False)
+        return self.problem.handed(sum(found[1:], found[0]).astype(self.problem.kind, copy=False))
 
     # Two kernels: costs alone, which is what most ask for, and all else together.
 

@@ -13,6 +13,7 @@ from textwrap import wrap
 
 from dpsemiring.algebra.expr import BOOL, INT, REAL, Node, postorder
 from dpsemiring.lower.cell import Cell, Load
+from dpsemiring.lower.cuda_sources import Planes
 from dpsemiring.lower.ir import site_name
 from dpsemiring.lower.kernel import Kernel, variant
 from dpsemiring.lower.plan import Plan, Wanted
@@ -60,6 +61,7 @@ class Sweeps(Kernel):
         self.single = plan.real == "float32"
         self.types = [TYPES[kind] for kind in plan.kinds]
         self.w = Braces()
+        self.planes = Planes(plan, self.w)
 
     # --- numbers and statements ---------------------------------------------------------------------
 
@@ -169,9 +171,12 @@ class Sweeps(Kernel):
         """What every sweep is given first."""
         rows = [f"Rows<{t}>& X{c}" for c, t in enumerate(self.types)]
         values = [f"const Values<{t}>& S{c}" for c, t in enumerate(self.types)]
-        sites = [f"const Site& {name}" for name in self.W]
-        numbers = [f"const double {name}" for name in self.U]
-        return ["const Panel& z", "int begin", "int stop", "const Ends& ends", *rows, *values, *sites, *numbers]
+        return ["const Panel& z", "int begin", "int stop", "const Ends& ends", *rows, *values, *self.read_from()]
+
+    def read_from(self) -> list[str]:
+        """The parameters that a cell's sites and numbers are read from."""
+        kinds = ("Ring" if i in self.planes.of else "Site" for i in self.plan.cell_sites)
+        return [f"const {kind}& {name}" for kind, name in zip(kinds, self.W)] + [f"const double {name}" for name in self.U]
 
     def arguments(self) -> list[str]:
         return ["z", "begin", "stop", "ends", *self.X, *self.S, *self.W, *self.U]
@@ -229,7 +234,8 @@ class Sweeps(Kernel):
                 forbid = self.number(self.plan.recurrence.semiring.forbid)
                 for i, name in self.seen.items():
                     with w.block(f"if ({name})"):
-                        w("#pragma unroll", f"for (int c = 0; c < COLUMNS; c++) {name}->look(row_w{i}[c], {forbid});")
+                        held = "if (held.has(c)) " if self.windowed else ""
+                        w("#pragma unroll", f"for (int c = 0; c < COLUMNS; c++) {held}{name}->look(row_w{i}[c], {forbid});")
                 with self.columns(named=bool(cell.starts)):
                     self.loads(code, cell, _held, "row_{}[c]".format)
                     self.statements(code.cell)
@@ -259,7 +265,9 @@ class Sweeps(Kernel):
         parameters += [f"const F* d{a}" for a in self.seeds()]
         for out in self.outputs(wanted):
             kind, lands = self.kind_of(out), self.lands(out)
-            parameters.append({"item": f"{kind}& {out}", "column": f"{kind} (&{out})[COLUMNS]"}.get(lands, f"{kind}* {out}"))
+            lands = "ring" if self.planes.drains(self.number_of(out)) else lands
+            of_panel = {"item": f"{kind}& {out}", "column": f"{kind} (&{out})[COLUMNS]", "ring": f"const Ring& {out}"}
+            parameters.append(of_panel.get(lands, f"{kind}* {out}"))
             parameters += [f"double& row_{out}"] if lands == "row" else []
         with self.function("retreat", starts, parameters):
             self.shared(code)
@@ -299,7 +307,8 @@ class Sweeps(Kernel):
                 for out in planes:
                     site = self.site_of(out)
                     place = f"{moved('n', site.at[0])}, {moved('z.left', site.at[1])}"
-                    w(f"{out[1:]}.store({out}, {out}_row, {place}, held);")
+                    ring = self.planes.drains(self.number_of(out))
+                    w(f"{out}.gather({out}_row, {place}, held);" if ring else f"{out[1:]}.store({out}, {out}_row, {place}, held);")
                 w(*(f"if (z.lane == 0 && 0 <= n && n < z.length) {out}[n] += row_{out};" for out in by_row))
                 if self.outside_lane and moving:
                     with w.block(f"if (A{moving[0][0]}.after && z.lane == 0 && 0 <= n && n < z.length)"):
@@ -338,7 +347,7 @@ class Sweeps(Kernel):
         code, w = self.code(cell), self.w
         parameters = ["const Panel& z", "int time", "int lane", "int c", "int n", "int m", "int k"]
         parameters += [f"const Kept<{t}>& K{c}" for c, t in enumerate(self.types)]
-        parameters += [f"const Site& {name}" for name in self.W] + [f"const double {name}" for name in self.U]
+        parameters += self.read_from()
         w("", "// The arc, counted within its state, along which the best path came into state k of a cell; -1 for none.")
         w("__device__ I choose(", *wrapped(parameters))
         with w.block(")"):
@@ -373,11 +382,13 @@ def wrapped(parameters) -> list[str]:
 
 
 def _seen_sites(plan: Plan) -> tuple[int, ...]:
-    """Sites through which a forward pass meets every number of their plane, one for each such plane."""
+    """Sites through which a forward pass meets every number of their plane that some cell reads, one for each such plane."""
     used = {leaf.payload for leaf in postorder(plan.forward(plan.always_starts).roots) if leaf.op == "var"}
+    fused = dict(plan.fused)
     found: dict[str, int] = {}
     for i, site in enumerate(plan.recurrence.sites):
-        if site.role == "cost" and site.at == (0, 0) and site_name(i) in used and plan.recurrence.window is None:
+        whole = site.at == (0, 0) and plan.recurrence.window is None
+        if site.role == "cost" and site_name(i) in used and (whole or site.name in fused):
             found.setdefault(site.name, i)
     return tuple(found.values())
 

@@ -55,6 +55,25 @@ struct alignas(PACK * sizeof(F)) Pack {
     F x[PACK];
 };
 
+// A lane's columns from memory that is aligned to packs, and to it.
+__device__ __forceinline__ void fetch(F (&to)[COLUMNS], const F* from) {
+#pragma unroll
+    for (int i = 0; i < COLUMNS / PACK; i++) {
+        const Pack pack = ((const Pack*)from)[i];
+#pragma unroll
+        for (int j = 0; j < PACK; j++) to[i * PACK + j] = pack.x[j];
+    }
+}
+__device__ __forceinline__ void put(F* to, const F (&values)[COLUMNS]) {
+#pragma unroll
+    for (int i = 0; i < COLUMNS / PACK; i++) {
+        Pack pack;
+#pragma unroll
+        for (int j = 0; j < PACK; j++) pack.x[j] = values[i * PACK + j];
+        ((Pack*)to)[i] = pack;
+    }
+}
+
 // A number that varies from cell to cell: an item's part of an array, the distance of its rows and columns (0 where
 // one number serves all), and its extents. `packed`: whether a lane's columns can be moved PACK at a time.
 struct Site {
@@ -74,13 +93,7 @@ struct Site {
     // The numbers of a lane's columns, of which m is the first, in row n.
     __device__ void load(F (&to)[COLUMNS], int n, int m, F outside) const {
         if (packed && has(n, m) && m + COLUMNS <= cols) {
-            const Pack* const from = (const Pack*)(part + n * rows_apart + m);
-#pragma unroll
-            for (int i = 0; i < COLUMNS / PACK; i++) {
-                const Pack pack = from[i];
-#pragma unroll
-                for (int j = 0; j < PACK; j++) to[i * PACK + j] = pack.x[j];
-            }
+            fetch(to, part + n * rows_apart + m);
         } else {
 #pragma unroll
             for (int c = 0; c < COLUMNS; c++) to[c] = read(n, m + c, outside);
@@ -88,16 +101,10 @@ struct Site {
     }
     // Those that `held` has, into an array laid out like this one.
     __device__ void store(F* to, const F (&values)[COLUMNS], int n, int m, Held held) const {
-        Pack* const at = (Pack*)(to + n * rows_apart + m);
+        F* const at = to + n * rows_apart + m;
         const bool even = (unsigned long long)at % sizeof(Pack) == 0;  // items need not lie as they do in `part`
         if (packed && even && has(n, m) && m + COLUMNS <= cols && held.from == 0 && held.to >= COLUMNS) {
-#pragma unroll
-            for (int i = 0; i < COLUMNS / PACK; i++) {
-                Pack pack;
-#pragma unroll
-                for (int j = 0; j < PACK; j++) pack.x[j] = values[i * PACK + j];
-                at[i] = pack;
-            }
+            put(at, values);
         } else {
 #pragma unroll
             for (int c = 0; c < COLUMNS; c++)

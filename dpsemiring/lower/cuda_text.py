@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpsemiring.lower.cuda_cells import Sweeps, wrapped
+from dpsemiring.lower.cuda_sources import Argument
 from dpsemiring.lower.kernel import arc_tables, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import moved
 
-_STRUCTURES = Path(__file__).with_name("cuda_panel.cuh")
+_STRUCTURES, _SOURCES = (Path(__file__).with_name(f"cuda_{x}.cuh") for x in ("panel", "sources"))
 _KINDS = {
     "float32": ("float", "int", "__int_as_float(0x7f800000)", "__int_as_float(0x7fffffff)"),
     "float64": ("double", "i64", "__longlong_as_double(0x7ff0000000000000ll)", "__longlong_as_double(0x7fffffffffffffffll)"),
@@ -37,28 +38,12 @@ constexpr int STATES = {states};
 """
 
 
+_WARP = "const i64 warp = (blockIdx.x * i64(blockDim.x) + threadIdx.x) / LANES;"
+
 # shapes of arrays that kernels leave to each other, or work in, in the names of `Argument`
 _BORDER = ("items", "panels", "rows", "margin", "states")
 _SAVED = ("items", "panels", "spans", "halo", "row")
 _KEPT = ("warps", "span", "row")
-
-
-@dataclass(frozen=True)
-class Argument:
-    """A parameter of a kernel.
-
-    `shape`, if any, is that of an array which the caller makes where it has none of that name: numbers, or "items",
-    "panels" of the widest item, "rows" of the longest, its "spans", "warps" of the launch, and those that a plan gives.
-    It is all 0 if `cleared`; otherwise it need not be filled.
-    """
-
-    type: str
-    name: str
-    shape: tuple[int | str, ...] = ()
-    cleared: bool = False
-
-    def __str__(self):
-        return f"{self.type} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +84,8 @@ class _Drivers(Sweeps):
         numbers = {"columns": s.columns, "span": s.height, "chunk": s.chunk, "halo": s.halo, "margin": s.margin}
         numbers |= {"real": real, "integer": integer, "infinity": infinity, "nan": nan, "windowed": str(self.windowed).lower()}
         self.w(*_BEGIN.format(**numbers, states=self.states).splitlines())
-        self.w("", *_STRUCTURES.read_text(encoding="utf-8").splitlines())
+        for structures in (_STRUCTURES, *([_SOURCES] if self.planes else [])):
+            self.w("", *structures.read_text(encoding="utf-8").splitlines())
         for starts in p.start_variants(p.always_starts):
             self.advance(starts)
 
@@ -130,12 +116,15 @@ class _Drivers(Sweeps):
         if self.windowed:
             args += [("const i64*", "row_lo"), ("const i64*", "row_hi")]
         for i in self.plan.cell_sites:
-            args += [("const F*", f"a{i}")] + [("i64", f"a{i}_{x}") for x in ("b", "n", "m", "more_n", "more_m")]
+            apart = ("n",) if i in self.planes.of else ("b", "n", "m")
+            args += [] if i in self.planes.of else [("const F*", f"a{i}")]
+            args += [("i64", f"a{i}_{x}") for x in (*apart, "more_n", "more_m")]
         for name in self.U:
             args += [("const double*", f"all_{name}"), ("i64", f"own_{name}")]
         args += [(f"{const}{t}*", f"R{c}", _BORDER) for c, t in enumerate(self.types)]
         args += [(f"{const}{t}*", f"C{c}", _SAVED) for c, t in enumerate(self.types)]
-        return [Argument(*a) for a in args]
+        of_terms = [a for plane in self.planes.of.values() for term in plane.terms for a in term.inputs()]
+        return [*(Argument(*a) for a in args), *of_terms, *self.planes.rings()]
 
     @staticmethod
     def turns() -> list[Argument]:
@@ -153,10 +142,11 @@ class _Drivers(Sweeps):
         self.w("", f'extern "C" __global__ void {name}(', *wrapped(arguments))
         return self.w.block(")")
 
-    def panels(self, number: str):
-        """The loop over the panels that a warp takes; `number` tells which of an item comes in turn q."""
+    def panels(self, number: str, warp: bool):
+        """The loop over the panels that a warp takes; `number` tells which of an item comes in turn q. `warp` where its own number
+        is needed."""
         w = self.w
-        w("const int lane = threadIdx.x % LANES;")
+        w("const int lane = threadIdx.x % LANES;", *([_WARP] if warp else []))
         w("for (i64 q; (q = take(turn)) < items * panels;) {")
         w(f"    const i64 b = q % items, p = {number}, task = b * panels + p;", "    if (skip[b]) continue;")
         return w
@@ -165,7 +155,10 @@ class _Drivers(Sweeps):
         """The numbers of item b."""
         x0, x1 = self.plan.recurrence.extra
         self.w(f"const int length = {moved('n_len[b]', x0)}, cols = {moved('m_len[b]', x1)};")
+        self.planes.of_item()
         for i in self.plan.cell_sites:
+            if i in self.planes.of:
+                continue
             extents = f"int(n_len[b] + a{i}_more_n), int(m_len[b] + a{i}_more_m)"
             shift = self.plan.recurrence.sites[i].at[1]
             self.w(f"const Site W{i}(a{i} + b * a{i}_b, a{i}_n, a{i}_m, {extents}, {shift});")
@@ -178,6 +171,7 @@ class _Drivers(Sweeps):
         self.w(f"const Panel z = {{length, cols, int(p) * WIDTH + lane * COLUMNS, lane, width, {window}}};")
         for c, t in enumerate(self.types):
             self.w(f"Rows<{t}> X{c};")
+        self.planes.of_panel(self.number(self.plan.recurrence.semiring.forbid))
 
     def values(self, after: str = "", lattice: str = "", ends: str = "", kept: str = "") -> None:
         """Where the values of panel p come from and go to, for each component {c}."""
@@ -191,11 +185,12 @@ class _Drivers(Sweeps):
 
     def forward(self) -> None:
         """`forward`: borders, the values at the ends, and the lattice where an array for it is given."""
+        self.planes.begin()
         args = [*self.inputs(""), *self.turns(), *self.ends(), *(Argument(f"{t}*", f"D{c}") for c, t in enumerate(self.types))]
         args += [*(Argument(f"{t}*", f"L{c}") for c, t in enumerate(self.types)), Argument("i64", "lattice_each")]
         args += [Argument("I*", f"most{i}", ("items", "panels"), cleared=True) for i in self.seen]
         w = self.w
-        with self.kernel("forward", args), self.panels("q / items"):
+        with self.kernel("forward", args), self.panels("q / items", warp=bool(self.planes)):
             self.item()
             w("if (p * WIDTH >= cols) continue;", "const bool another = (p + 1) * WIDTH < cols;")
             w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")
@@ -204,10 +199,18 @@ class _Drivers(Sweeps):
             self.values(after, "L{c} ? L{c} + b * lattice_each : nullptr", "D{c} + b * ends_each")
             w(*(f"fill<{t}>(X{c}, {self.zero(c)});" for c, t in enumerate(self.types)))
             w(*(f"Seen {name} = {{}};" for name in self.seen.values()))
+            if self.planes and self.windowed:
+                w("int made = 0;  // rows")
             with w.block("for (int begin = 0; begin < length + LANES - 1; begin += CHUNK)"):
                 w("const int stop = begin + CHUNK;")
                 for c, t in enumerate(self.types):
                     w(f"if (begin % SPAN == 0) save<{t}>(X{c}, {self.saved(c, 'begin / SPAN')}, lane);")
+                if self.planes and self.windowed:
+                    with w.block("if (z.meets(begin, stop))"):
+                        self.planes.fill("max(made, begin - (LANES - 1))", "stop")
+                        w("made = stop;")
+                else:
+                    self.planes.fill("begin", "stop")
                 w("if (p > 0) wait_for(done + task - 1, min(stop, length));")
                 self.pick("advance", [*self.arguments(), *self.looking(True)], self.resting())
                 w("if (another) publish(done + task, min(stop - (LANES - 1), length));")
@@ -222,9 +225,13 @@ class _Drivers(Sweeps):
         """The first time of span j, and the one after its last chunk."""
         self.w("const int first = j * SPAN, last = min(first + SPAN, (length + LANES - 2) / CHUNK * CHUNK + CHUNK);")
 
-    def span(self) -> None:
-        """Compute span j again, and keep its rows."""
+    def span(self, stop: str = "last") -> None:
+        """Compute span j again, and keep its rows; of costs that are made, those from row `stop` on are there."""
         w = self.w
+        if self.planes:
+            with w.block("if (z.meets(first, last))"):
+                self.planes.fill("first - (LANES - 1)", stop)
+                w(*([] if stop == "last" else ["made = first - (LANES - 1);"]))
         for c, t in enumerate(self.types):
             w(f"const Kept<{t}> K{c} = {{V{c}, {self.saved(c, 'j')}, first}};", f"restore<{t}>(X{c}, K{c}.before, lane);")
         with w.block("for (int begin = first; begin < last; begin += CHUNK)"):
@@ -248,6 +255,9 @@ class _Drivers(Sweeps):
                 if self.lands(out) == "row":  # sums that are on their way; lane 0 may add to them
                     w(f"if (0 < lane && lane <= last && last - lane < length) {out}[last - lane] += row_{out};")
                     w(f"row_{out} = 0;", "__syncwarp();")
+            if any(self.planes.drained()):
+                with w.block("if (reached < last)"):
+                    self.planes.drain("max(first, reached)", "last")
             with w.block("for (int begin = last - CHUNK; begin >= first; begin -= CHUNK)"):
                 w(*(f"rest_back({y}, z, begin, begin + CHUNK, {a});" for a, y in zip(seeds, self.Y)))
                 w("if (p > 0) publish(done + task, length - begin);")
@@ -255,12 +265,13 @@ class _Drivers(Sweeps):
 
     def warp(self) -> None:
         """This warp's number, and where it keeps rows."""
-        self.w("const i64 warp = (blockIdx.x * i64(blockDim.x) + threadIdx.x) / LANES;")
+        self.w(_WARP)
         for c, t in enumerate(self.types):
             self.w(f"{t}* const V{c} = all_V{c} + warp * SPAN * ROW;")
 
     def backward(self, wanted: Wanted) -> None:
         """`backward`: from what flows to the ends, what flows to the wanted sites and parameters, or parts of it."""
+        self.planes.begin(wanted)
         outs, seeds = self.outputs(wanted), self.seeds()
         args = [
             *self.inputs("const "),
@@ -270,7 +281,10 @@ class _Drivers(Sweeps):
             *(Argument("const F*", f"all_d{a}") for a in seeds),
         ]
         args += [Argument("F*", f"G{a}", _BORDER) for a in seeds]
+        args += [a for plane in self.planes.drained() for term in plane.terms for a in term.gradients()]
         for out in outs:
+            if self.planes.drains(self.number_of(out)):
+                continue
             args.append(Argument(f"{self.kind_of(out)}*", f"all_{out}", self.shape_of(out), cleared=True))
             args += [Argument("i64", f"{out}_b")] if self.lands(out) == "plane" else []
         for starts in self.plan.start_variants(self.plan.always_starts):
@@ -278,7 +292,7 @@ class _Drivers(Sweeps):
         w = self.w
         with self.kernel("backward", args):
             self.warp()
-            with self.panels("panels - 1 - q / items"):
+            with self.panels("panels - 1 - q / items", warp=False):
                 self.item()
                 w("if (p * WIDTH >= cols) continue;", "const bool another = (p + 1) * WIDTH < cols;")
                 w("const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};")
@@ -288,12 +302,17 @@ class _Drivers(Sweeps):
                     parts = f"another ? {before} : nullptr, p > 0 ? {after} : nullptr, nullptr, nullptr, nullptr"
                     w(f"Rows<F> {y};", f"fill<F>({y}, 0);", f"const Values<F> {a} = {{{parts}}};")
                     w(f"const F* const d{a} = all_d{a} + b * ends_each;")
+                self.planes.flows()
                 for out in outs:
                     w(*self.place(out))
+                if self.planes:
+                    w("int made = 0x7fffffff;  // rows from here on")
+                if any(self.planes.drained()):
+                    w("int reached = 0x7fffffff;  // rows from here on may have flows")
                 with w.block("for (int j = (length + LANES - 2) / SPAN; j >= 0; j--)"):
                     self.times()
                     self.still(outs)
-                    self.span()
+                    self.span("min(last, made)")
                     with w.block("for (int begin = last - CHUNK; begin >= first; begin -= CHUNK)"):
                         w("const int stop = begin + CHUNK;")
                         self.values()
@@ -307,8 +326,12 @@ class _Drivers(Sweeps):
                         given = [*self.arguments(), *(f"K{c}" for c in self.components), *self.Y]
                         given += [*seeds, *(f"d{a}" for a in seeds)]
                         for out in outs:
-                            given += [out, f"row_{out}"] if self.lands(out) == "row" else [out]
+                            ring = self.planes.drains(i := self.number_of(out))
+                            given += [out, f"row_{out}"] if self.lands(out) == "row" else [f"Q{i}" if ring else out]
                         self.pick("retreat", given, resting)
+                        if any(self.planes.drained()):
+                            self.planes.drain("begin", "stop")
+                            w("reached = begin - (LANES - 1);")
                         w("if (p > 0) publish(done + task, length - begin);")
                 for out in outs:
                     if self.lands(out) == "item":
@@ -319,6 +342,7 @@ class _Drivers(Sweeps):
 
     def paths(self) -> None:
         """`paths`: from the chosen ends, the visited cells, states and steps, last first. One lane walks."""
+        self.planes.begin()
         args = [*self.inputs("const "), *self.kept(), *(Argument("const i64*", f"from_{x}") for x in "nmk")]
         args += [Argument("i64*", "visited"), Argument("i64", "visited_b"), Argument("i64*", "counts")]
         w = self.w
@@ -358,6 +382,8 @@ class _Drivers(Sweeps):
 
     def place(self, out: str) -> list[str]:
         """Where a panel's part of a result is gathered."""
+        if self.planes.drains(self.number_of(out)):
+            return []
         kind = self.kind_of(out)
         return {
             "item": [f"double {out} = 0;"],

@@ -157,7 +157,7 @@ def bind(
         numbers = {param.name: place.host(given[param.name]) for param in recurrence.window.params()}
         problem.window = row_ranges(recurrence.window, *lattice, shape[1] + recurrence.extra[0], numbers)
     problem.reading = Reading(recurrence, excess, fuse)
-    if fuse is not None and worth_fusing(recurrence, shape, place):
+    if fuse is not None and worth_fusing(recurrence, shape, place is not HOST):
         problem.fused = problem.reading.fuse(problem, real)
     for name in bound:
         if name not in problem.fused:
@@ -174,10 +174,10 @@ def bind(
     return problem
 
 
-def worth_fusing(recurrence: Recurrence, shape: tuple[int, int, int], place: Place = HOST) -> bool:
+def worth_fusing(recurrence: Recurrence, shape: tuple[int, int, int], on_device: bool) -> bool:
     """Whether an engine that can do without the whole costs of sources does so, for a main plane of that shape. On a device it
     always pays: whole costs are made item by item."""
-    return (place is not HOST or math.prod(shape) >= WORTH_FUSING) and not recurrence.ends_read
+    return (on_device or math.prod(shape) >= WORTH_FUSING) and not recurrence.ends_read
 
 
 def settle(problem: Problem, survey) -> None:
@@ -186,7 +186,8 @@ def settle(problem: Problem, survey) -> None:
     if problem.place is HOST:
         some, seen = {name for name, size in problem.unseen.items() if not np.isfinite(size)}, {}
     else:
-        some, seen = set(problem.unseen), {name: x for name, x in problem.unseen.items() if isinstance(x, tuple)}
+        seen = {name: x for name, x in problem.unseen.items() if isinstance(x, tuple)}
+        some = {name for name in problem.unseen if name in seen or name not in problem.fused}
     _survey(problem.reading.recurrence, problem, some, survey, seen)
 
 

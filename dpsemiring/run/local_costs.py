@@ -55,6 +55,10 @@ class Limit:
     high: float
     mend: str = ""
 
+    def excludes(self, x):
+        """Where a number lies outside."""
+        return (x < self.low) | (x > self.high)
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -114,7 +114,27 @@ class BoundAtom:
             label = self.place.host(labels)[i]
             return ValueError(f"{self.what}: label {label} of item {b} at {axis} {i} is outside 0 .. {count - 1}")
 
-        self.refuse(b, (labels < 0) | (labels >= count), error)
+        self.refuse(b, _outside(labels, count), error)
+
+    def illegal(self) -> tuple:
+        """Of each input, and of the labels of rows, which numbers it must not hold, (B or 1, N[, D]); None: it may hold any."""
+        x, y = self.arrays
+        if self.takes_labels:
+            rows = None if self.rows is None else _outside(self.rows, x.shape[1])
+            return None, _outside(y, x.shape[2]), rows
+        limits = self.kind.limits(**self.atom.options)
+        return *(None if limit is None else limit.excludes(a) for a, limit in zip((x, y), limits)), None
+
+    def refusal(self, b: int, n: int, m: int) -> Exception:
+        """The error for an item that holds such a number."""
+        before, self.refuse = self.refuse, lambda b, wrong, error: _raise(b, self.place.host(wrong), error)
+        try:
+            self.check(b, *self.cut(b, n, m))
+        except ValueError as error:
+            return error
+        finally:
+            self.refuse = before
+        raise AssertionError(f"{self.what}: item {b} holds nothing illegal")
 
     def item(self, b: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
         """The same in float64 where there is something to add up."""
@@ -144,7 +164,7 @@ class BoundAtom:
                         f"{span} is expected{limit.mend}"
                     )
 
-                self.refuse(b, (array < limit.low) | (array > limit.high), error)
+                self.refuse(b, limit.excludes(array), error)
 
     def make(self, b: int, n: int, m: int, forbid: float) -> np.ndarray:
         """The scaled (n, m) costs of one item; an infinity forbids, whatever its sign, where the scale is 0."""
@@ -241,6 +261,10 @@ def uses(sources: Mapping[str, BoundSource], name: str) -> list[tuple[BoundSourc
             f"dp.costs.{found[-1][1].atom.kind}(..., names=({', '.join(repr(n + '2') for n in found[-1][1].atom.names)}))"
         )
     return found
+
+
+def _outside(labels, count: int):
+    return (labels < 0) | (labels >= count)
 
 
 def _common(what, sizes):

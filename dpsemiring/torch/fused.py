@@ -49,16 +49,15 @@ def may_fuse(core: Core, planes: Planes, shape, numbers) -> bool:
     """Whether a call comes out the same without its costs: these pay, and no transform of torch is at work."""
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    if core.solver.engine.fuse is None or not worth_fusing(core.solver.recurrence, shape):
-        return False
     tensors = list(numbers)
     for plane in planes.values():
         if not isinstance(plane, TensorSource):
             return False
         tensors += (tensor for tensor, _ in plane.tensors())
-    if any(tensor.device.type != "cpu" for tensor in tensors):
+    if any(unpack_dual(tensor).tangent is not None for tensor in tensors):
         return False
-    return all(unpack_dual(tensor).tangent is None for tensor in tensors)
+    on_device = any(tensor.device.type != "cpu" for tensor in tensors)
+    return core.solver.engine.fuse is not None and worth_fusing(core.solver.recurrence, shape, on_device)
 
 
 class Fused(Core):

@@ -68,7 +68,7 @@ def solve(solver: Solver, cost, lengths=None, params: Mapping[str, object] | Non
     rest = batched, as_dict, {name: tuple(v.shape) for name, v in values.items()}
     if may_fuse(core, planes, shape, numbers):
         fused = Fused(core, planes)
-        return FusedResult(fused, fused.tensors(lengths, shape[0], numbers, whole_numbers), *rest)
+        return FusedResult(fused, fused.tensors(lengths, shape[0], numbers, whole_numbers), *rest, check=check)
     tensors = [*lengths, *costs(core, planes, lengths), *numbers, *whole_numbers]
     return TensorResult(core, tensors, *rest, check=check)
 
@@ -282,7 +282,8 @@ class FusedResult(TensorResult):
 
     @cached_property
     def _whole(self):
-        return TensorResult(self._core.core, self._core.whole(self._tensors), self._batched, self._as_dict, self._shapes)
+        check = self._memory.check
+        return TensorResult(self._core.core, self._core.whole(self._tensors), self._batched, self._as_dict, self._shapes, check)
 
     @property
     def marginals(self):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dpsemiring.algebra.expr import INT, value_of
+from dpsemiring.lower.cuda_sources import reads_once
 from dpsemiring.lower.cuda_text import Module, cuda_module
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import parameter
@@ -18,6 +19,7 @@ from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.engine import Backward, Run, path_bound
 from dpsemiring.run.gpu.choice import choose, described, options
 from dpsemiring.run.gpu.device import Device
+from dpsemiring.run.gpu.fused import GpuFused, fuse
 from dpsemiring.run.gpu.survey import survey
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
@@ -46,7 +48,7 @@ class GpuEngine:
     """
 
     plain = False
-    fuses, looks = False, True
+    looks = True
 
     def __init__(
         self,
@@ -74,10 +76,18 @@ class GpuEngine:
         options = {"threads": self._threads, "grid": self._grid, "together": self._together}
         return GpuEngine(recurrence, self.device, **options, **self._cut)
 
-    def plan(self, real: np.dtype, schedule: Schedule) -> Plan:
-        key = np.dtype(real).name, schedule
+    def fuse(self, source, n_len, m_len, forbid, real, ranges=None, refuse=None) -> GpuFused | None:
+        """See `run.fused.Fuse`; the window and what is forbidden are left to the kernels."""
+        if not reads_once(self.recurrence, source.plane):
+            return None
+        at = next(s.at for s in self.recurrence.sites if s.role == "cost" and s.name == source.plane)
+        return fuse(source, (n_len, m_len), real, at, refuse)
+
+    def plan(self, real: np.dtype, schedule: Schedule, fused: tuple = ()) -> Plan:
+        """`fused` as in `Plan`."""
+        key = np.dtype(real).name, schedule, fused
         if key not in self._plans:
-            self._plans[key] = Plan(self.recurrence, schedule, np.dtype(real).name)
+            self._plans[key] = Plan(self.recurrence, schedule, np.dtype(real).name, fused)
         return self._plans[key]
 
     @property
@@ -87,10 +97,11 @@ class GpuEngine:
 
     def plan_for(self, problem: Problem) -> Plan:
         """The plan by which a problem is run."""
+        fused = tuple((name, f.kinds) for name, f in problem.fused.items())
         if self._cut["columns"]:
-            return self.plan(problem.real, self.cut)
+            return self.plan(problem.real, self.cut, fused)
         size = problem.batch, *self._lattice_shape(problem)
-        return self.plan(problem.real, choose(self.recurrence, *size, self.device.processors))
+        return self.plan(problem.real, choose(self.recurrence, *size, self.device.processors), fused)
 
     # --- laying out arguments -----------------------------------------------------------------------
 
@@ -103,6 +114,7 @@ class GpuEngine:
         s, (rows, cols) = plan.schedule, self._lattice_shape(problem)
         found = {"items": problem.batch, "rows": rows, "width": cols, "states": len(self.recurrence.states)}
         found |= {"panels": s.panels(cols), "spans": s.spans(rows), "span": s.height, "halo": s.halo, "margin": s.margin}
+        found |= {"ring": s.height + LANES, "across": LANES * s.columns}
         return found | {"row": found["states"] * (s.margin + s.columns) * LANES, "warps": grid * self._threads // LANES}
 
     def _dtypes(self, real: np.dtype) -> dict[str, np.dtype]:
@@ -124,12 +136,16 @@ class GpuEngine:
         given |= {"n_len": constant(problem.n_len), "m_len": constant(problem.m_len)}
         if problem.window is not None:
             given |= zip(("row_lo", "row_hi"), map(constant, problem.window))
+        made = [name for name, _ in plan.fused]
         for i in plan.cell_sites:
+            given |= zip((f"a{i}_more_n", f"a{i}_more_m"), problem.more[i])
+            if (site := self.recurrence.sites[i]).role == "cost" and site.name in made:
+                given |= {f"a{i}_n": problem.sites[i].shape[2]} | problem.fused[site.name].inputs(f"P{made.index(site.name)}")
+                continue
             array = contiguous(problem.sites[i], problem.real)
             apart = (s // array.itemsize if size > 1 else 0 for s, size in zip(array.strides, array.shape))
             given[f"a{i}"] = array
             given |= zip((f"a{i}_b", f"a{i}_n", f"a{i}_m"), apart)
-            given |= zip((f"a{i}_more_n", f"a{i}_more_m"), problem.more[i])
         numbers = {f"x{i}": problem.sites[i].reshape(-1).astype(np.float64) for i in plan.item_sites}
         numbers |= {parameter(plan, name): problem.params[name].astype(np.float64, copy=False) for name in plan.params}
         for name, array in numbers.items():
@@ -145,16 +161,17 @@ class GpuEngine:
 
     def _answered(self, wanted: Wanted) -> Wanted:
         """What is computed where that is wanted."""
-        if not self._together:
+        if not self._together or wanted.drains:
             return wanted
         return Wanted(tuple(i for i, site in enumerate(self.recurrence.sites) if site.role != "mask"), True, True)
 
     def module(self, job: str, plan: Plan, wanted: Wanted = Wanted()) -> Module:
         """The text that holds a kernel: "forward", "backward" or "paths"."""
         wanted = self._answered(wanted)
-        key = (plan, *(() if self._together else (job, wanted)))
+        together = self._together and not wanted.drains
+        key = (plan, *(() if together else (job, wanted)))
         if key not in self._modules:
-            if self._together:
+            if together:
                 backward = wanted if self.recurrence.semiring.derivative else None
                 self._modules[key] = cuda_module(plan, forward=True, backward=backward, paths=plan.exact)
             else:
@@ -174,7 +191,8 @@ class GpuEngine:
         for a in arguments:
             if a.shape and a.name not in given:
                 make = self.device.zeros if a.type in ("int*", "I*") and a.cleared else self.device.empty
-                array = given[a.name] = make(self._shape(a.shape, sizes, problem), kinds[a.type.rstrip("*")])
+                array = given[a.name] = make(self._shape(a.shape, sizes, problem, given), kinds[a.type.rstrip("*")])
+                given[f"{a.name}_b"] = math.prod(array.shape[len(a.shape) - 1 :])
                 if a.cleared and make == self.device.empty:  # results: NaN for the items that kernels leave out
                     array[...] = np.where(problem.nan, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
         if problem.batch:
@@ -182,11 +200,15 @@ class GpuEngine:
             self.device.launch(module.text, job, grid, self._threads, types, values)
 
     @staticmethod
-    def _shape(shape, sizes: dict[str, int], problem: Problem) -> tuple[int, ...]:
+    def _shape(shape, sizes: dict[str, int], problem: Problem, given: dict[str, Any]) -> tuple[int, ...]:
         """The numbers that a shape stands for; ("site3",) is that of the cost that site 3 reads."""
         if str(shape[0]).startswith("site"):
             return problem.batch, *problem.sites[int(shape[0].removeprefix("site"))].shape[1:]
-        return tuple(sizes.get(s, s) for s in shape)
+        found: list[int] = []
+        for s in shape:
+            like = str(s).startswith("like ")
+            found += given[s.removeprefix("like ")].shape[1:] if like else [sizes.get(s, s)]
+        return tuple(found)
 
     # --- the passes ---------------------------------------------------------------------------------
 
@@ -208,7 +230,8 @@ class GpuEngine:
             given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
         self._launch("forward", plan, problem, given)
         for i in self.module("forward", plan).seen:
-            if problem.batch and (name := self.recurrence.sites[i].name) in problem.unseen and not problem.checked:
+            name = self.recurrence.sites[i].name
+            if problem.batch and name in problem.unseen and (not problem.checked or name in problem.fused):
                 problem.unseen[name] = _as_surveyed(given[f"most{i}"].max(axis=1), problem.real)
         return values, Kept(plan, {name: given[name] for c in range(len(values)) for name in (f"R{c}", f"C{c}")})
 
@@ -227,9 +250,12 @@ class GpuEngine:
         for c, flow in enumerate(flows.values):
             given[f"all_dA{c}"] = contiguous(flow, p.real)
         self._launch("backward", plan, p, given, self._answered(wanted))
-        sites = self._by_plane(p, {i: self._summed(i, given[f"all_dW{i}"]) for i in wanted.sites})
+        whole = [i for i in wanted.sites if self.recurrence.sites[i].name not in wanted.drains]
+        sites = self._by_plane(p, {i: self._summed(i, given[f"all_dW{i}"]) for i in whole})
+        made = [name for name, _ in plan.fused]
+        taken = {name: [p.fused[name].taken(f"P{made.index(name)}", given)] for name in wanted.drains}
         params = {name: given[f"all_d{parameter(plan, name)}"].sum(axis=1) for name in plan.params if wanted.params}
-        return Backward(sites, params, given["all_dO"] if wanted.occupancy else None)
+        return Backward(sites, params, given["all_dO"] if wanted.occupancy else None, taken)
 
     def _summed(self, i: int, found):
         """What flows to a site, over the axes b, n, m, from what the panels gave."""

@@ -102,7 +102,7 @@ class DeviceArray(NDArrayOperatorsMixin):
 
         return method
 
-    reshape, copy = _method("reshape"), _method("copy")
+    reshape, copy, swapaxes = _method("reshape"), _method("copy"), _method("swapaxes")
     sum, any = _method("sum"), _method("any")
 
     def min(self, axis):

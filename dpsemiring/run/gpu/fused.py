@@ -1,0 +1,198 @@
+"""Cost sources as CUDA kernels take them; see `run.fused`.
+
+Frames are those of all items, rows after rows, and those of the columns turned as well, by the columns of the lattice. No number
+is looked at: the forward pass itself finds what the whole cost would show, and says NaN where a cost exceeds its kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dpsemiring.lower.cuda_sources import ARRAYS, MOVING
+from dpsemiring.lower.schedule import LANES
+from dpsemiring.run.fused import kinds
+from dpsemiring.run.local_costs import Prepared, as_it_stands
+from dpsemiring.run.sources import BoundAtom, BoundSource
+
+QUAD = 4  # features that kernels fetch at once
+MOST_ENTRIES = 1 << 12  # of a table whose rows are named: each panel has flows of its own to it
+
+
+class GpuFused:
+    """A source whose cost is never made as a whole; see `Fused`."""
+
+    seen = False
+    largest = 0.0  # of a plane that no cell reads
+
+    def __init__(self, terms: list[_Frames | _Entries], nan):
+        self.terms, self.nan = terms, nan
+        self.kinds = tuple(t.kind for t in terms)
+        self.names = {t.bound.atom.names[place] for t in terms for place in t.places}
+
+    def inputs(self, plane: str) -> dict[str, Any]:
+        """What kernels are given, by name; `plane` as in `Term.name`."""
+        return {f"{plane}_{k}_{name}": value for k, t in enumerate(self.terms) for name, value in t.inputs().items()}
+
+    def taken(self, plane: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """What kernels gave, by term and array."""
+        return [{a: given[f"d{plane}_{k}_{a}"] for a in MOVING[t.kind]} for k, t in enumerate(self.terms)]
+
+    def gradients(self) -> list[dict[str, Any]]:
+        """Zeros in place of that."""
+        return [{a: np.zeros_like(array) for a, array in t.arrays.items() if a in MOVING[t.kind]} for t in self.terms]
+
+    def back(self, name: str, gradients) -> Any:
+        """The gradient of a named input, in its own shape, from what kernels gave."""
+        with np.errstate(all="ignore"):
+            found = [
+                term.back(place, own)
+                for term, own in zip(self.terms, gradients)
+                for place in term.places
+                if term.bound.atom.names[place] == name
+            ]
+        return sum(found[1:], found[0])
+
+
+def fuse(source: BoundSource, lengths: tuple, real: np.dtype, at: tuple[int, int], refuse) -> GpuFused | None:
+    """A source as kernels of that kind of number take it, or None if its cost must be made as a whole.
+
+    Parameters
+    ----------
+    lengths : pair of (B,) int
+        Those of each item within the plane.
+    real : dtype
+        In which the kernels work.
+    at : pair of int
+        Where cells read the plane, from their own place.
+    refuse : f(bad, error)
+        Raises ``error(b)`` for the first item that is bad, or makes such items NaN.
+    """
+    if kinds(source) is None:
+        return None
+    source.lengths = lengths
+    terms = []
+    for atom in source.atoms:
+        if atom.rows is not None and math.prod(atom.arrays[0].shape[1:]) > MOST_ENTRIES:
+            return None
+        for wrong in _wrong(atom, lengths):
+            refuse(wrong, lambda b, atom=atom: atom.refusal(b, *(own[b] for own in lengths)))
+        with np.errstate(all="ignore"):
+            terms.append((_Entries if atom.takes_labels else _Frames)(atom, lengths, np.dtype(real), at[1]))
+    return GpuFused(terms, source.place.zeros(len(lengths[0]), bool))
+
+
+def _wrong(atom: BoundAtom, lengths) -> Iterator:
+    """(B,): the items that hold a number which an input must not."""
+    for wrong, own in zip(atom.illegal(), (*lengths, lengths[0])):  # the last: labels of rows
+        if wrong is not None:
+            inside = _inside(atom, wrong.shape[1], own)
+            flat = wrong if wrong.ndim == 2 else wrong.any(axis=2)
+            yield (flat & inside).any(axis=1)
+
+
+def _inside(atom: BoundAtom, extent: int, lengths):
+    """(B, n): the frames or labels of each item's own."""
+    return atom.place.constant(np.arange(extent) < np.asarray(lengths)[:, None])
+
+
+class _Frames:
+    """A term that sums over features."""
+
+    places = (0, 1)
+
+    def __init__(self, atom: BoundAtom, lengths: tuple, real: np.dtype, shift: int):
+        self.bound, self.kind, self.lengths = atom, atom.kind.form, lengths
+        self.prepared: list[Prepared | None] = []
+        place, options, frames = atom.place, atom.atom.options, []
+        for array, side in zip(atom.arrays, (atom.kind.rows, atom.kind.columns)):
+            found = None
+            if side is not as_it_stands:  # frame by frame
+                found = side(array.reshape(-1, array.shape[2]).astype(np.float64), **options)
+                array = found.array.reshape(*array.shape[:2], -1)
+            self.prepared.append(found)
+            frames.append(array)
+        depth = max(QUAD, -(-frames[0].shape[2] // QUAD) * QUAD)
+        x, y = (self._laid(place, f, (f.shape[1], depth), real) for f in frames)
+        wide = -(-max(1, y.shape[1] - shift) // LANES) * LANES  # columns of the lattice, to the last that reads a frame
+        down = place.zeros((len(y), depth, wide), real)
+        self.turned = _overlap(y.shape[1], wide, shift)
+        to, of = self.turned
+        down[:, :, to] = y[:, of].swapaxes(1, 2)
+        self.arrays = dict(zip(ARRAYS[self.kind], (x, y, down)))
+
+    @staticmethod
+    def _laid(place, frames, shape, real):
+        """With as many features as are fetched together."""
+        if frames.shape[1:] == shape:
+            return frames.astype(real, order="C", copy=False)
+        out = place.zeros((len(frames), *shape), real)
+        out[:, :, : frames.shape[2]] = frames
+        return out
+
+    def inputs(self) -> dict[str, Any]:
+        x, down = self.arrays["x"], self.arrays["down"]
+        scale = self.bound.scale * self.bound.kind.factor
+        return {"depth": x.shape[2], "wide": down.shape[2], "scale": scale} | _laid_out(self.arrays)
+
+    def back(self, place: int, gradients: dict[str, Any]) -> Any:
+        """What flows to an input, from what flows to its prepared frames, 0 beyond the lengths."""
+        array, found = self.bound.arrays[place], self.prepared[place]
+        if place:
+            flow, (to, of) = gradients["down"], self.turned
+            turned = np.zeros_like(flow, shape=(len(flow), array.shape[1], flow.shape[1]))
+            turned[:, of] = flow[:, :, to].swapaxes(1, 2)
+            flow = turned
+        else:
+            flow = gradients["x"]
+        inside = _inside(self.bound, array.shape[1], self.lengths[place])[:, :, None]
+        flow = np.where(inside, flow, 0.0)
+        if len(array) < len(flow):
+            flow = flow.sum(axis=0, keepdims=True)
+            inside = inside.any(axis=0, keepdims=True)
+        if found is None:
+            return flow[:, :, : array.shape[2]].reshape(self.bound.shapes[place])
+        flow = flow[:, :, : found.array.shape[1]].reshape(-1, found.array.shape[1])
+        flow = found.back(flow.astype(np.float64)).reshape(array.shape)
+        return np.where(inside, flow, 0.0).reshape(self.bound.shapes[place])
+
+
+class _Entries:
+    """A term that looks entries up."""
+
+    places = (0,)
+
+    def __init__(self, atom: BoundAtom, lengths: tuple, real: np.dtype, shift: int):
+        self.bound, self.kind, self.lengths = atom, "entries" if atom.rows is None else "lookups", lengths
+        table, labels = atom.arrays
+        self.arrays = {"table": table.astype(real, order="C", copy=False), "labels": labels.astype(np.int32, order="C")}
+        if atom.rows is not None:
+            self.arrays["rows"] = atom.rows.astype(np.int32, order="C")
+
+    def inputs(self) -> dict[str, Any]:
+        scale = self.bound.scale * self.bound.kind.factor
+        return {"wide": self.arrays["table"].shape[2], "scale": scale} | _laid_out(self.arrays)
+
+    def back(self, place: int, gradients: dict[str, Any]) -> Any:
+        """What flows to the table."""
+        flow, table = gradients["table"], self.arrays["table"]
+        if self.kind == "lookups":
+            flow = flow if flow.ndim == 3 else flow.sum(axis=1)
+        else:
+            flow = np.where(_inside(self.bound, table.shape[1], self.lengths[0])[:, :, None], flow, 0.0)
+        return (flow.sum(axis=0) if len(table) < len(flow) else flow).reshape(self.bound.shapes[0])
+
+
+def _laid_out(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Arrays, and how far apart their items are."""
+    apart = {f"{name}_b": math.prod(a.shape[1:]) if len(a) > 1 else 0 for name, a in arrays.items()}
+    return arrays | apart
+
+
+def _overlap(frames: int, wide: int, shift: int) -> tuple[slice, slice]:
+    """Which columns of the lattice read frames, and which frames these are."""
+    begin, stop = max(0, -shift), min(wide, frames - shift)
+    return slice(begin, max(begin, stop)), slice(begin + shift, max(begin, stop) + shift)
