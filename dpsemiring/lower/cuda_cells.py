@@ -308,7 +308,11 @@ class Sweeps(Kernel):
                     site = self.site_of(out)
                     place = f"{moved('n', site.at[0])}, {moved('z.left', site.at[1])}"
                     ring = self.planes.drains(self.number_of(out))
-                    w(f"{out}.gather({out}_row, {place}, held);" if ring else f"{out[1:]}.store({out}, {out}_row, {place}, held);")
+                    w(
+                        f"{out}.gather({out}_row, {place}, held);"
+                        if ring
+                        else f"{out[1:]}.store({out}, {out}_row, {place}, held);"
+                    )
                 w(*(f"if (z.lane == 0 && 0 <= n && n < z.length) {out}[n] += row_{out};" for out in by_row))
                 if self.outside_lane and moving:
                     with w.block(f"if (A{moving[0][0]}.after && z.lane == 0 && 0 <= n && n < z.length)"):

@@ -143,8 +143,8 @@ class _Drivers(Sweeps):
         return self.w.block(")")
 
     def panels(self, number: str, warp: bool):
-        """The loop over the panels that a warp takes; `number` tells which of an item comes in turn q. `warp` where its own number
-        is needed."""
+        """The loop over the panels that a warp takes; `number` tells which of an item comes in turn q. `warp` where its
+        own number is needed."""
         w = self.w
         w("const int lane = threadIdx.x % LANES;", *([_WARP] if warp else []))
         w("for (i64 q; (q = take(turn)) < items * panels;) {")

@@ -127,7 +127,9 @@ def bind(
             )
     real = np.result_type(*(found[name].real if name in bound else found[name].dtype for name in found))
     arrays = {
-        name: np.broadcast_to(place.constant(np.zeros((), real)), shapes[name]) if name in bound else contiguous(a.reshape(shapes[name]), real)
+        name: np.broadcast_to(place.constant(np.zeros((), real)), shapes[name])
+        if name in bound
+        else contiguous(a.reshape(shapes[name]), real)
         for name, a in found.items()
     }
     params = params_by_name(declared, params, shape, recurrence.extra)
@@ -247,7 +249,9 @@ def in_float64(problem: Problem) -> Problem:
         problem, fused = whole(problem), {}
     roles = [(site.role, site.name) for site in problem.reading.recurrence.sites]
     sites = [
-        np.broadcast_to(problem.place.constant(np.zeros((), wide)), s.shape) if role == "cost" and name in fused else contiguous(s, wide)
+        np.broadcast_to(problem.place.constant(np.zeros((), wide)), s.shape)
+        if role == "cost" and name in fused
+        else contiguous(s, wide)
         for (role, name), s in zip(roles, problem.sites)
     ]
     return replace(problem, real=wide, sites=sites, asked=problem.kind, fused=fused)

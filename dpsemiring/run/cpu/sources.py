@@ -24,8 +24,8 @@ import numpy as np
 from numba import njit
 
 from dpsemiring.run.cpu.calls import INLINED, apart
-from dpsemiring.run.cpu.vector import add_up, put_down, read_down, straight
 from dpsemiring.run.cpu.fused import LINE, ROWS
+from dpsemiring.run.cpu.vector import add_up, put_down, read_down, straight
 
 ENTRIES = 4  # rows taken at a time where entries are looked up one by one: their additions do not wait for each other
 
