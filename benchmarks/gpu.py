@@ -2,8 +2,9 @@
 
     python -m benchmarks.gpu [--rounds 20] [--json benchmarks/gpu.json]
 
-needs a CUDA device, torch with CUDA, CuPy, and ddtw where it is to be compared with. Times are medians between CUDA events,
-after three calls; they hold whatever Python takes where that is longer than the kernels.
+needs a CUDA device, torch with CUDA, CuPy, and ddtw where it is to be compared with; without a device it prints the memory that
+is told from shapes. Times are medians between CUDA events, after three calls; they hold whatever Python takes where that is
+longer than the kernels.
 """
 
 from __future__ import annotations
@@ -17,16 +18,27 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 import dpsemiring as dp
+from dpsemiring.lower.build import build
+from dpsemiring.lower.forms import compiled_form, over
+from dpsemiring.run.gpu.choice import Choice, choose, options
+from dpsemiring.run.gpu.cupy_device import BLOCKS_EACH
+from dpsemiring.run.gpu.device import Device
+from dpsemiring.run.gpu.engine import THREADS
 
 SOFT = dp.topologies.dtw(), dp.Softmin(1.0)
+SHAPES = (256, 512, 512), (2048, 512, 512), (32, 1024, 1024), (1, 10_000, 10_000)
+PROCESSORS = 132  # of an H100 SXM
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--rounds", type=int, default=20)
-    options.add_argument("--json", type=Path, help="a file for the results")
-    given = options.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--json", type=Path, help="a file for the results")
+    given = parser.parse_args()
+    print(*memory(), sep="\n")
     import torch
 
     if not torch.cuda.is_available():
@@ -43,6 +55,43 @@ def main() -> None:
             print(f"{work[0]:60s} {name:10s} {said}   wanted: {wanted}")
     if given.json:
         given.json.write_text(json.dumps({"machine": about, "results": rows}, indent=1) + "\n")
+
+
+class Shapes(Device):
+    """A device of which only the size is known."""
+
+    def __init__(self, processors: int):
+        self.processors = processors
+
+    def blocks(self, wanted):
+        return max(1, min(wanted, BLOCKS_EACH * self.processors))
+
+
+def predicted(shape: tuple[int, int, int], processors: int = PROCESSORS, memory: int | None = None) -> Choice:
+    """How soft-DTW in float32 is cut, and the memory of its forward and backward pass beside costs and gradients."""
+    topology, semiring = SOFT
+    recurrence = over(build(topology, semiring), compiled_form(semiring))
+    among = options(recurrence)
+    return choose(recurrence, np.dtype(np.float32), shape, Shapes(processors), THREADS, among, memory=memory)
+
+
+def memory(processors: int = PROCESSORS) -> list[str]:
+    """A table of that, by default and where `memory` is an eighth of the cost."""
+    rows = [
+        "| soft-DTW, float32 | columns | span | warps back | beside the cost | `memory=` | columns | span | warps back | time |",
+        "|---" * 10 + "|",
+    ]
+    for shape in SHAPES:
+        cost = 4 * shape[0] * shape[1] * shape[2]
+        parts = []
+        for bound in (None, cost // 8):
+            choice = predicted(shape, processors, bound)
+            warps = choice.blocks * THREADS // 32
+            share = f"{choice.memory / cost:.3f}"
+            parts += [str(choice.schedule.columns), str(choice.schedule.height), str(warps)]
+            parts += [share, "1/8"] if bound is None else [f"x {choice.cycles / predicted(shape, processors).cycles:.1f}"]
+        rows.append(f"| {' x '.join(map(str, shape))} | {' | '.join(parts)} |")
+    return rows
 
 
 def works(torch) -> dict[tuple, dict]:

@@ -4,7 +4,8 @@
 
 needs nvcc and nvdisasm (wheels nvidia-cuda-nvcc and nvidia-cuda-nvdisasm), and no GPU. Counted are the loops over time where
 nothing is special: no end, all of a lane's columns within the lattice and loaded at once; of the sweep with starts and that
-without the longer one. The bound is what one H100 could do if nothing ever waited: a prediction, not a measurement.
+without the longer one. The bound is what one H100 could do if nothing ever waited: a prediction, not a measurement. Memory is
+told from the shapes by which a call makes its arrays.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 import dpsemiring as dp
+from benchmarks.gpu import memory
 from dpsemiring.lower.build import build
 from dpsemiring.lower.cuda_cells import Sweeps
 from dpsemiring.lower.cuda_text import cuda_module
@@ -57,7 +59,8 @@ def main() -> None:
     options.add_argument("--architecture", default="sm_90")
     options.add_argument("--write", type=Path, help="a file for the table")
     given = options.parse_args()
-    table = "\n".join([*_head(given.architecture), *(row for name in CASES for row in _rows(name, given.architecture))]) + "\n"
+    table = [*_head(given.architecture), *(row for name in CASES for row in _rows(name, given.architecture))]
+    table = "\n".join([*table, *_memory()]) + "\n"
     print(table)
     if given.write:
         given.write.write_text(table)
@@ -72,6 +75,15 @@ def _head(architecture):
         "| kernel | columns of a lane | loop | all | " + " | ".join(KINDS) + " | bytes a cell | bound, Gcells/s |",
         "|---" * (6 + len(KINDS)) + "|",
     ]
+
+
+def _memory():
+    about = (
+        f"Forward and backward, on {PROCESSORS} multiprocessors, as a share of the cost: values between panels and spans, a "
+        "span's for each warp of the way back, flows between panels. On the right with a bound, and how much longer that is "
+        "predicted to take."
+    )
+    return ["", "## Memory", "", about, "", *memory(PROCESSORS)]
 
 
 def _rows(name, architecture):

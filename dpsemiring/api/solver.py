@@ -40,7 +40,9 @@ def compile(topology: Topology, semiring: Semiring, *, engine: str = "auto", mem
         Bytes that a call may keep between its passes beside costs and gradients. Less takes longer: what is not kept is
         computed once more, never oftener. By default an eighth of the arrays that hold costs (for each row that the longest
         step goes, and each state), and at least 256 MiB; where even that is too little for a lattice of N x M cells, some
-        ``16 M sqrt(N / 64)`` numbers are kept.
+        ``16 M sqrt(N / 64)`` numbers are kept. On a GPU, bytes that a call may have beside costs and gradients at all: less than
+        suits it is had by fewer warps on the way back, and where no schedule stays within them, that with the least is taken. By
+        default memory decides between schedules of nearly the same predicted time.
 
     Raises
     ------
@@ -79,7 +81,7 @@ class Solver:
         self.recurrence = build(topology, semiring)
         form = semiring if engine == "reference" else forms.compiled_form(semiring)
         self.engine = make_engine(engine, forms.over(self.recurrence, form), memory)
-        self._asked = engine
+        self._asked, self._memory = engine, memory
         self._others: dict[tuple[Any, Engine], Engine] = {}
         fronts.prepare()
 
@@ -176,7 +178,7 @@ class Solver:
                 f"compile: engine={self._asked!r} takes NumPy arrays, found {device.name} arrays; leave engine= out, or pass "
                 "cupy.asnumpy(array)"
             )
-        return self._another(device, self.engine, lambda: on_device(self.engine.recurrence, device))
+        return self._another(device, self.engine, lambda: on_device(self.engine.recurrence, device, self._memory))
 
     def _another(self, what, engine: Engine, make: Callable[[], Engine]) -> Engine:
         known = self._others.get((what, engine))

@@ -41,9 +41,10 @@ constexpr int STATES = {states};
 _WARP = "const i64 warp = (blockIdx.x * i64(blockDim.x) + threadIdx.x) / LANES;"
 
 # shapes of arrays that kernels leave to each other, or work in, in the names of `Argument`
-_BORDER = ("items", "panels", "rows", "margin", "states")
-_SAVED = ("items", "panels", "spans", "halo", "row")
-_KEPT = ("warps", "span", "row")
+BORDER = ("items", "panels", "rows", "margin", "states")
+SAVED = ("items", "panels", "spans", "halo", "row")
+KEPT = ("warps", "span", "row")
+TURNS = ("items", "panels")
 
 
 @dataclass(frozen=True)
@@ -121,17 +122,17 @@ class _Drivers(Sweeps):
             args += [("i64", f"a{i}_{x}") for x in (*apart, "more_n", "more_m")]
         for name in self.U:
             args += [("const double*", f"all_{name}"), ("i64", f"own_{name}")]
-        args += [(f"{const}{t}*", f"R{c}", _BORDER) for c, t in enumerate(self.types)]
-        args += [(f"{const}{t}*", f"C{c}", _SAVED) for c, t in enumerate(self.types)]
+        args += [(f"{const}{t}*", f"R{c}", BORDER) for c, t in enumerate(self.types)]
+        args += [(f"{const}{t}*", f"C{c}", SAVED) for c, t in enumerate(self.types)]
         of_terms = [a for plane in self.planes.of.values() for term in plane.terms for a in term.inputs()]
         return [*(Argument(*a) for a in args), *of_terms, *self.planes.rings()]
 
     @staticmethod
     def turns() -> list[Argument]:
-        return [Argument("int*", "turn", (1,), cleared=True), Argument("int*", "done", ("items", "panels"), cleared=True)]
+        return [Argument("int*", "turn", (1,), cleared=True), Argument("int*", "done", TURNS, cleared=True)]
 
     def kept(self) -> list[Argument]:
-        return [Argument(f"{t}*", f"all_V{c}", _KEPT) for c, t in enumerate(self.types)]
+        return [Argument(f"{t}*", f"all_V{c}", KEPT) for c, t in enumerate(self.types)]
 
     @staticmethod
     def ends() -> list[Argument]:
@@ -280,7 +281,7 @@ class _Drivers(Sweeps):
             *self.ends(),
             *(Argument("const F*", f"all_d{a}") for a in seeds),
         ]
-        args += [Argument("F*", f"G{a}", _BORDER) for a in seeds]
+        args += [Argument("F*", f"G{a}", BORDER) for a in seeds]
         args += [a for plane in self.planes.drained() for term in plane.terms for a in term.gradients()]
         for out in outs:
             if self.planes.drains(self.number_of(out)):

@@ -12,7 +12,7 @@ ENGINES = ("auto", "cpu", "gpu", "reference")
 
 
 def make_engine(name: str, recurrence: Recurrence, memory: int | None = None) -> Engine:
-    """The engine of that name; `memory` is what one on the CPU may keep between passes, in bytes.
+    """The engine of that name; `memory` is what a call may keep beside costs and gradients, in bytes.
 
     "auto" is that for NumPy's arrays: those of a device have theirs, see `on_device`.
     """
@@ -23,14 +23,14 @@ def make_engine(name: str, recurrence: Recurrence, memory: int | None = None) ->
     if name == "gpu":
         from dpsemiring.run.gpu.cupy_device import device
 
-        return on_device(recurrence, device())
+        return on_device(recurrence, device(), memory)
     from dpsemiring.run.cpu.engine import CpuEngine
 
     return CpuEngine(recurrence, memory)
 
 
-def on_device(recurrence: Recurrence, device) -> Engine:
+def on_device(recurrence: Recurrence, device, memory: int | None = None) -> Engine:
     """The engine for arrays that live on a device."""
     from dpsemiring.run.gpu.engine import GpuEngine
 
-    return GpuEngine(recurrence, device)
+    return GpuEngine(recurrence, device, memory=memory)

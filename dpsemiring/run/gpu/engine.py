@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from dpsemiring.algebra.expr import INT, value_of
+from dpsemiring.algebra.expr import value_of
 from dpsemiring.lower.cuda_sources import reads_once
 from dpsemiring.lower.cuda_text import Module, cuda_module
 from dpsemiring.lower.ir import Recurrence
@@ -17,9 +18,10 @@ from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import LANES, Schedule, panels
 from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.engine import Backward, Run, path_bound
-from dpsemiring.run.gpu.choice import choose, described, options
+from dpsemiring.run.gpu.choice import Choice, choose, described, options
 from dpsemiring.run.gpu.device import Device
 from dpsemiring.run.gpu.fused import GpuFused, fuse
+from dpsemiring.run.gpu.memory import Size, extents, kind_of
 from dpsemiring.run.gpu.survey import survey
 from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows
@@ -29,9 +31,11 @@ THREADS = 128  # of a CUDA block; warps of a block have nothing in common
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What a forward pass leaves for those after it: its plan, and the arrays that their kernels are given."""
+    """What a forward pass leaves for those after it: its plan, the most CUDA blocks that they launch, and the arrays that their
+    kernels are given."""
 
     plan: Plan
+    blocks: int
     arrays: dict[str, Any]
 
 
@@ -45,6 +49,7 @@ class GpuEngine:
         columns, span, chunk: as in `panels`; by default what suits each problem.
         grid: number of CUDA blocks; by default what the device takes for so many warps.
         together: one text for all kernels, and one backward kernel that gives everything: quicker to build.
+        memory: bytes that a call may have beside costs and gradients; by default see `choose`.
     """
 
     plain = False
@@ -61,10 +66,13 @@ class GpuEngine:
         chunk: int = LANES,
         grid: int | None = None,
         together: bool = False,
+        memory: int | None = None,
     ) -> None:
-        self.recurrence, self.device = recurrence, device
+        self.recurrence, self.device, self.memory = recurrence, device, memory
         self._threads, self._grid, self._together = threads, grid, together
         self._cut = {"columns": columns, "span": span, "chunk": chunk}
+        self._among = options(recurrence, **self._cut)
+        self._choice = lru_cache(maxsize=1024)(self._chosen)
         self._plans: dict[tuple, Plan] = {}
         self._modules: dict[tuple, Module] = {}
 
@@ -73,7 +81,7 @@ class GpuEngine:
         return self.device
 
     def another(self, recurrence: Recurrence) -> GpuEngine:
-        options = {"threads": self._threads, "grid": self._grid, "together": self._together}
+        options = {"threads": self._threads, "grid": self._grid, "together": self._together, "memory": self.memory}
         return GpuEngine(recurrence, self.device, **options, **self._cut)
 
     def fuse(self, source, n_len, m_len, forbid, real, ranges=None, refuse=None) -> GpuFused | None:
@@ -95,13 +103,12 @@ class GpuEngine:
         """The schedule that the options ask for."""
         return panels(self.recurrence, **self._cut)
 
-    def plan_for(self, problem: Problem) -> Plan:
-        """The plan by which a problem is run."""
-        fused = tuple((name, f.kinds) for name, f in problem.fused.items())
-        if self._cut["columns"]:
-            return self.plan(problem.real, self.cut, fused)
-        size = problem.batch, *self._lattice_shape(problem)
-        return self.plan(problem.real, choose(self.recurrence, *size, self.device.processors), fused)
+    def choice_for(self, problem: Problem) -> Choice:
+        """The schedule by which a problem is run, and the most CUDA blocks of its way back."""
+        return self._choice(np.dtype(problem.real), self._size(problem))
+
+    def _chosen(self, real: np.dtype, size: Size) -> Choice:
+        return choose(self.recurrence, real, size, self.device, self._threads, self._among, self._grid, self.memory)
 
     # --- laying out arguments -----------------------------------------------------------------------
 
@@ -109,13 +116,8 @@ class GpuEngine:
         x0, x1 = self.recurrence.extra
         return problem.shape[1] + x0, problem.shape[2] + x1
 
-    def _sizes(self, plan: Plan, problem: Problem, grid: int) -> dict[str, int]:
-        """What the names in the shapes of arguments stand for."""
-        s, (rows, cols) = plan.schedule, self._lattice_shape(problem)
-        found = {"items": problem.batch, "rows": rows, "width": cols, "states": len(self.recurrence.states)}
-        found |= {"panels": s.panels(cols), "spans": s.spans(rows), "span": s.height, "halo": s.halo, "margin": s.margin}
-        found |= {"ring": s.height + LANES, "across": LANES * s.columns}
-        return found | {"row": found["states"] * (s.margin + s.columns) * LANES, "warps": grid * self._threads // LANES}
+    def _size(self, problem: Problem) -> Size:
+        return problem.batch, *self._lattice_shape(problem)
 
     def _dtypes(self, real: np.dtype) -> dict[str, np.dtype]:
         """By the text's name for a kind of number."""
@@ -123,7 +125,7 @@ class GpuEngine:
         return {name: np.dtype(kind) for name, kind in kinds.items()}
 
     def _components(self, real: np.dtype) -> list[np.dtype]:
-        return [self._dtypes(real)["I" if kind == INT else "F"] for kind in self.recurrence.semiring.trace.kinds]
+        return [kind_of(kind, real) for kind in self.recurrence.semiring.trace.kinds]
 
     def _zeros(self, shape, real: np.dtype) -> list:
         """An array of zeros of the semiring for each component."""
@@ -179,11 +181,22 @@ class GpuEngine:
                 self._modules[key] = cuda_module(plan, forward=job == "forward", backward=backward, paths=job == "paths")
         return self._modules[key]
 
-    def _launch(self, job: str, plan: Plan, problem: Problem, given: dict[str, Any], wanted: Wanted = Wanted()) -> None:
-        """Run a kernel; what it needs and is not given is made, and found in `given` afterwards."""
+    def _launch(
+        self,
+        job: str,
+        plan: Plan,
+        problem: Problem,
+        given: dict[str, Any],
+        wanted: Wanted = Wanted(),
+        most: int | None = None,
+    ) -> None:
+        """Run a kernel, in so many CUDA blocks at most; what it needs and is not given is made, and found in `given`
+        afterwards."""
         warps = problem.batch * plan.schedule.panels(self._lattice_shape(problem)[1])
         grid = self._grid or self.device.blocks(-(-warps * LANES // self._threads))
-        sizes, kinds = self._sizes(plan, problem, grid), self._dtypes(problem.real)
+        grid = min(grid, most or grid)
+        sizes = extents(self.recurrence, plan.schedule, self._size(problem), grid * self._threads // LANES)
+        kinds = self._dtypes(problem.real)
         module = self.module(job, plan, wanted)
         arguments = module.kernels[job]
         given |= {name: sizes[name] for name in ("items", "panels", "rows", "spans", "width")}
@@ -223,7 +236,9 @@ class GpuEngine:
         return survey(self.device, array, rows, lo, hi, np.inf)[2]
 
     def _forward(self, problem: Problem, ends: Ends, lattice: list | None):
-        plan, (rows, cols) = self.plan_for(problem), self._lattice_shape(problem)
+        choice, (rows, cols) = self.choice_for(problem), self._lattice_shape(problem)
+        fused = tuple((name, f.kinds) for name, f in problem.fused.items())
+        plan = self.plan(problem.real, choice.schedule, fused)
         values = self._zeros(ends.n.shape, problem.real)
         given = self._inputs(plan, problem) | self._ends(ends) | {"lattice_each": rows * cols * len(self.recurrence.states)}
         for c, value in enumerate(values):
@@ -233,7 +248,8 @@ class GpuEngine:
             name = self.recurrence.sites[i].name
             if problem.batch and name in problem.unseen and (not problem.checked or name in problem.fused):
                 problem.unseen[name] = _as_surveyed(given[f"most{i}"].max(axis=1), problem.real)
-        return values, Kept(plan, {name: given[name] for c in range(len(values)) for name in (f"R{c}", f"C{c}")})
+        left = {name: given[name] for c in range(len(values)) for name in (f"R{c}", f"C{c}")}
+        return values, Kept(plan, choice.blocks, left)
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         return Run(problem, ends, *self._forward(problem, ends, None))
@@ -249,7 +265,7 @@ class GpuEngine:
         given = self._inputs(plan, p) | self._ends(run.ends) | run.kept.arrays
         for c, flow in enumerate(flows.values):
             given[f"all_dA{c}"] = contiguous(flow, p.real)
-        self._launch("backward", plan, p, given, self._answered(wanted))
+        self._launch("backward", plan, p, given, self._answered(wanted), run.kept.blocks)
         whole = [i for i in wanted.sites if self.recurrence.sites[i].name not in wanted.drains]
         sites = self._by_plane(p, {i: self._summed(i, given[f"all_dW{i}"]) for i in whole})
         made = [name for name, _ in plan.fused]
@@ -290,15 +306,15 @@ class GpuEngine:
         counts = self.device.zeros(p.batch, np.int64)
         given = self._inputs(plan, p) | run.kept.arrays | {"visited": visited, "visited_b": 4 * longest, "counts": counts}
         given |= {f"from_{x}": self._whole_numbers(a) for x, a in zip("nmk", (n, m, k))}
-        self._launch("paths", plan, p, given)
+        self._launch("paths", plan, p, given, most=run.kept.blocks)
         visited, counts = self.device.host(visited), self.device.host(counts)
         return [visited[b, : max(0, c)][::-1].copy() for b, c in enumerate(counts)]
 
     def __str__(self) -> str:
         """The plan with the most columns for a lane, and how others are chosen."""
-        plan = str(self.plan(np.dtype(np.float32), options(self.recurrence)[-1])).replace("float32", "the cost's kind")
+        plan = str(self.plan(np.dtype(np.float32), self.cut)).replace("float32", "the cost's kind")
         run = f"CUDA on {self.device.name}, {self._threads} threads a block"
-        return f"{plan}\n  choice    {described(self.recurrence)}\n  engine    {run}"
+        return f"{plan}\n  choice    {described(self._among)}\n  engine    {run}"
 
 
 def _as_surveyed(bits, real: np.dtype):
