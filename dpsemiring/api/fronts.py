@@ -23,6 +23,7 @@ _ROOMS = {"torch": ("Tensor", "dpsemiring.torch.solve", "solve")}
 _DEVICES = {"cupy": ("ndarray", "dpsemiring.run.gpu.cupy_device", "device_of")}
 _ALL = _ROOMS | _DEVICES
 _ready: dict[str, tuple[type, Callable]] = {}
+_places: dict[type, Callable[[Any], Place]] = {}
 
 
 def prepare() -> None:
@@ -43,6 +44,7 @@ def prepare() -> None:
 def register(library: str, array: type, device_of: Callable[[Any], Place]) -> None:
     """Let arrays of that type be computed with on their devices."""
     _ready[library] = array, partial(_on_device, array, device_of)
+    _places[array] = device_of
 
 
 def of(cost, params: Mapping[str, object] | None) -> Callable | None:
@@ -53,6 +55,13 @@ def of(cost, params: Mapping[str, object] | None) -> Callable | None:
         if _first(kind, cost) is not None or _first(kind, params) is not None:
             return front
     return None
+
+
+def device_of(value) -> Place | None:
+    """The device where an array lives, if it is of a library that has one."""
+    if len(_ready) < len(_ALL):
+        prepare()
+    return next((found(value) for kind, found in _places.items() if isinstance(value, kind)), None)
 
 
 def _on_device(kind, device_of, solver, cost, lengths, params, check):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dpsemiring.algebra.semiring import Semiring
+from dpsemiring.api import fronts
 from dpsemiring.api.series import Collection, by_length, check, collect
 from dpsemiring.api.solver import Solver, compile
 from dpsemiring.api.workers import pack, spread
@@ -19,6 +20,7 @@ from dpsemiring.declare import costs
 from dpsemiring.declare.costs import Source
 from dpsemiring.declare.symmetry import symmetric as unchanged_by_exchange
 from dpsemiring.declare.topology import Topology
+from dpsemiring.run.arrays import Place
 from dpsemiring.run.local_costs import KINDS
 from dpsemiring.run.windows import row_ranges
 
@@ -41,7 +43,7 @@ def pairwise(
     progress: Callable[[int, int], object] | None = None,
     parallel=None,
     block: int = 2**24,
-    engine: str = "cpu",
+    engine: str = "auto",
 ) -> np.ndarray:
     """The total of every series of `X` with every one of `Y`, or of `X` with itself.
 
@@ -51,7 +53,8 @@ def pairwise(
     Parameters
     ----------
     X, Y : sequence of (T_i, D) or (T_i,) arrays, or a padded (n, T, D) or (n, T) array
-        Series of any lengths, along the rows and the columns of the lattice. Without `Y`, `X` with itself.
+        Series of any lengths, along the rows and the columns of the lattice. Without `Y`, `X` with itself. CuPy's series are
+        computed with on their GPU, and so is the matrix given back.
         (T_i,) is one feature; series of whole numbers are labels where the cost takes labels.
     topology : Topology
     semiring : Semiring
@@ -76,7 +79,8 @@ def pairwise(
         says. Functions of the semiring and the cost that `pickle` refuses are sent by cloudpickle.
     block : int
         About how many lattice cells a call of the solver has.
-    engine : {"cpu", "reference"}
+    engine : {"auto", "cpu", "gpu", "reference"}
+        As in `compile`.
 
     Returns
     -------
@@ -100,10 +104,13 @@ def pairwise(
     [[0.0, 1.0, 2.0], [1.0, 0.0, 2.0], [2.0, 2.0, 0.0]]
     """
     solver = compile(topology, semiring, engine=engine)
+    X, Y, place = _at_home(X, Y)
+    if place is not None and parallel is not None:
+        raise ValueError(f"pairwise: parallel= spreads NumPy's series over processes, found {place.name} arrays; leave it out")
     if isinstance(block, bool) or not isinstance(block, int) or block < 1:
         raise ValueError(f"pairwise: block is a number of cells, at least 1, found {block!r}")
     rows, cols, same = _collections(X, Y, lengths, solver, cost)
-    problem = _Pairs(solver, _cost(cost), dict(params or {}), (int(rows.sizes.max()), int(cols.sizes.max())), block)
+    problem = _Pairs(solver, _cost(cost), dict(params or {}), (int(rows.sizes.max()), int(cols.sizes.max())), block, place)
     problem.check_params()
     half = same and (_symmetric(problem, rows) if symmetric is None else symmetric)
     if symmetric and not same:
@@ -115,10 +122,25 @@ def pairwise(
     else:
         what = f"pairwise: the semiring {semiring!r} or the cost"
         work = partial(_work, pack(what, (topology, semiring, engine, problem.cost, problem.params, problem.longest, block)))
-    return jobs.run(work, parallel, progress)
+    found = jobs.run(work, parallel, progress)
+    return found if place is None else place.array(found)
 
 
 # --- what is asked ----------------------------------------------------------------------------------
+
+
+def _at_home(X, Y) -> tuple[Any, Any, Place | None]:
+    """The series as NumPy's arrays, and the device where they live, if they do."""
+    listed = [[] if given is None else given if isinstance(given, (list, tuple)) else [given] for given in (X, Y)]
+    places = {id(p): p for given in listed for one in given if (p := fronts.device_of(one)) is not None}
+    if len(places) > 1:
+        raise TypeError(f"pairwise: series of {' and '.join(p.name for p in places.values())}; bring all to one device")
+    place = next(iter(places.values()), None)
+    if place is None:
+        return X, Y, None
+    hosts = ([place.host(one) if place.owns(one) else one for one in given] for given in listed)
+    x, y = (own if isinstance(given, (list, tuple)) or given is None else own[0] for own, given in zip(hosts, (X, Y)))
+    return x, None if Y is None else y, place
 
 
 def _collections(X, Y, lengths, solver, cost) -> tuple[Collection, Collection, bool]:
@@ -157,7 +179,7 @@ def _symmetric(problem: _Pairs, found: Collection) -> bool:
     # a sum that iterates over its terms may depend on their order; reductions do not
     if semiring.trace.sum is None or not unchanged_by_exchange(topology):
         return False
-    x, y = found.padded(0, 1), found.padded(0, 1)
+    x, y = problem.here(found.padded(0, 1)), problem.here(found.padded(0, 1))
     made = problem.cost(x, y)
     for source in made.values() if isinstance(made, Mapping) else [made]:
         if not isinstance(source, Source):
@@ -206,6 +228,11 @@ class _Pairs:
     params: dict[str, Any]
     longest: tuple[int, int]
     block: int
+    place: Place | None = None  # the device on which series are paired
+
+    def here(self, array):
+        """An array where series are paired."""
+        return array if self.place is None else self.place.array(array)
 
     def check_params(self) -> None:
         """Refuse values for each item: pairs have no place in a batch that a caller knows of."""
@@ -231,7 +258,9 @@ class _Pairs:
         sizes = job.x_sizes[i], job.y_sizes[j]
         params = {name: self._cut(name, value, n, m) for name, value in self.params.items()}
         try:
-            return self.solver(self.cost(job.x.take(i, axis=0), job.y.take(j, axis=0)), sizes, params).total
+            cost = self.cost(self.here(job.x.take(i, axis=0)), self.here(job.y.take(j, axis=0)))
+            total = self.solver(cost, sizes, params, check=True).total
+            return total if self.place is None else self.place.host(total)
         except ValueError as error:
             error.add_note("(an item is one of the pairs that dp.pairwise aligns in one call)")
             raise

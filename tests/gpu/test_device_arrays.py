@@ -284,6 +284,16 @@ def test_paths_of_walks(bench):
     assert [bench.back(p.cells).tolist() for p in drawn[1]] == [p.cells.tolist() for p in expected[1]]
 
 
+def test_pairs(bench):
+    rng = np.random.default_rng(2)
+    series = [rng.random((length, 3)) for length in (5, 9, 7)]
+    how = {"topology": dp.topologies.dtw(), "semiring": dp.Softmin(0.5)}
+    found = dp.pairwise([bench.to(s) for s in series], **how)
+    np.testing.assert_allclose(bench.back(found), dp.pairwise(series, **how, engine="reference"))
+    with pytest.raises(ValueError, match="leave it out"):
+        dp.pairwise([bench.to(s) for s in series], **how, parallel=map)
+
+
 def test_mixed_arrays_are_refused_with_both_names(emulated):
     bench = emulated
     cost, weight = np.ones((2, 3, 3)), dp.Param("w", axes="m")
