@@ -205,16 +205,16 @@ __device__ void drain(const Ring& q, const Frames& f, F* to_x, F* to_down, int l
 
 // --- tables ---------------------------------------------------------------------------------------
 
-// An item's table of rows that are `wide` apart; which of them each row of the plane reads, if not its own; which entry each
-// column does. `place` and `label` are the panel's columns and their labels in the order of labels.
+// An item's table of rows that are `apart`, and of what flows to them, `wide`; which of them each row of the plane reads, if
+// not its own; which entry each column does. `place` and `label` are the panel's columns and their labels in the order of labels.
 struct Entries {
     const F* table;
     const int *rows, *labels;
-    i64 wide;
+    i64 apart, wide;
     F scale;
     int *place, *label;
 
-    __device__ i64 row(int n) const { return (rows ? rows[n] : n) * wide; }
+    __device__ i64 row(int n) const { return rows ? rows[n] : n; }
 };
 
 __device__ void fill(const Ring& w, const Entries& e, int from, int to, bool anew) {
@@ -223,7 +223,7 @@ __device__ void fill(const Ring& w, const Entries& e, int from, int to, bool ane
     for (int c = 0; c < COLUMNS; c++) label[c] = e.labels[w.column(w.first + w.lane * COLUMNS + c)];
 #pragma unroll 4
     for (int n = from; n < to; n++) {
-        const F* const entries = e.table + e.row(n);
+        const F* const entries = e.table + e.row(n) * e.apart;
         F values[COLUMNS];
 #pragma unroll
         for (int c = 0; c < COLUMNS; c++) values[c] = entries[label[c]];
@@ -275,10 +275,10 @@ __device__ void drain(const Ring& q, const Entries& e, F* to_table, int from, in
             F found[TALL];
 #pragma unroll
             for (int r = 0; r < TALL; r++)
-                if (!e.rows) found[r] = last && n + r < to ? __ldcg(to_table + e.row(n + r) + own) : 0;
+                if (!e.rows) found[r] = last && n + r < to ? __ldcg(to_table + e.row(n + r) * e.wide + own) : 0;
 #pragma unroll
             for (int r = 0; r < TALL; r++) {
-                F* const place = to_table + (n + r < to ? e.row(n + r) : 0) + own;
+                F* const place = to_table + (n + r < to ? e.row(n + r) : 0) * e.wide + own;
                 if (e.rows && last) found[r] = __ldcg(place);  // the row before may have been the same
                 if (last && n + r < to) *place = found[r] + e.scale * sum[r];
             }

@@ -15,14 +15,21 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import Writer, moved
 
-# the arrays of a kernel kind, and those of them to which something flows; "lookups" are entries of rows that are named
+# the arrays of a kernel kind; "lookups" are entries of rows that are named
 ARRAYS = {
     "differences": ("x", "y", "down"),
     "products": ("x", "y", "down"),
     "entries": ("table", "labels"),
     "lookups": ("table", "rows", "labels"),
 }
-MOVING = {"differences": ("x", "down"), "products": ("x", "down"), "entries": ("table",), "lookups": ("table",)}
+# by array to which something flows its extents: of each item, of a table whose rows are looked up of each panel
+_FRAMES = {"x": ("tall", "depth"), "down": ("depth", "wide")}
+MOVING = {
+    "differences": _FRAMES,
+    "products": _FRAMES,
+    "entries": {"table": ("tall", "wide")},
+    "lookups": {"table": ("tall", "wide")},
+}
 _FORMS = {"differences": "Differences", "products": "Products"}
 _WHOLE_NUMBERS = ("rows", "labels")
 
@@ -32,8 +39,8 @@ class Argument:
     """A parameter of a kernel.
 
     `shape`, if any, is that of an array which the caller makes where it has none of that name: numbers, or "items",
-    "panels" of the widest item, "rows" of the longest, its "spans", "warps" of the launch, and those that a plan gives;
-    "like x" stands for the extents of the array x beyond its first.
+    "panels" of the widest item, "rows" of the longest, its "spans", "warps" of the launch, those that a plan gives, and
+    whole numbers that the kernel is given.
     It is all 0 if `cleared`; otherwise it need not be filled.
     """
 
@@ -67,15 +74,15 @@ class Term:
         for a in ARRAYS[self.kind]:
             args += [Argument("const int*" if a in _WHOLE_NUMBERS else "const F*", f"{self.name}_{a}")]
             args += [Argument("i64", f"{self.name}_{a}_b")]
-        args += [Argument("i64", f"{self.name}_depth")] if self.frames else []
+        args.append(Argument("i64", f"{self.name}_{'depth' if self.frames else 'apart'}"))
         return [*args, Argument("i64", f"{self.name}_wide"), Argument("double", f"{self.name}_scale")]
 
     def gradients(self) -> list[Argument]:
         lead = ("items", "panels") if self.kind == "lookups" else ("items",)
         args = []
-        for a in MOVING[self.kind]:
-            args.append(Argument("F*", f"d{self.name}_{a}", (*lead, f"like {self.name}_{a}"), cleared=True))
-            args.append(Argument("i64", f"d{self.name}_{a}_b"))
+        for a, extents in MOVING[self.kind].items():
+            shape = (*lead, *(f"{self.name}_{extent}" for extent in extents))
+            args += [Argument("F*", f"d{self.name}_{a}", shape, cleared=True), Argument("i64", f"d{self.name}_{a}_b")]
         return args
 
     def of_item(self, order: bool) -> str:
@@ -86,7 +93,8 @@ class Term:
             return f"const Frames {n} = {{{', '.join(part.values())}, {n}_wide, int({n}_depth), F({n}_scale)}};"
         places = (f"all_{n} + warp * 2 * WIDTH", f"all_{n} + (warp * 2 + 1) * WIDTH") if order else ("nullptr", "nullptr")
         rows = part.get("rows", "nullptr")
-        return f"const Entries {n} = {{{part['table']}, {rows}, {part['labels']}, {n}_wide, F({n}_scale), {', '.join(places)}}};"
+        given = [part["table"], rows, part["labels"], f"{n}_apart", f"{n}_wide", f"F({n}_scale)", *places]
+        return f"const Entries {n} = {{{', '.join(given)}}};"
 
 
 @dataclass(frozen=True)

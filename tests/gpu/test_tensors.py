@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import dpsemiring as dp
+from dpsemiring.run import inputs
 
 torch = pytest.importorskip("torch")
 
@@ -19,7 +20,7 @@ def across(emulated, monkeypatch):
 
     def array_of(tensor):
         array = tensor.detach().numpy()
-        return array if tensor.dtype == torch.int64 else DeviceArray(array, emulated.device)
+        return array if tensor.dtype == torch.int64 and tensor.ndim == 1 else DeviceArray(array, emulated.device)
 
     def begin():
         monkeypatch.setattr(bridge, "array_of", array_of)
@@ -47,6 +48,29 @@ def test_autograd_is_the_same(emulated, across):
     topology, semiring = dp.topologies.dtw(), dp.Softmin(dp.Param("gamma", axes="b"))
     wanted = derivatives(dp.compile(topology, semiring, engine="reference"))
     solver = emulated.solver(topology, semiring)
+    across()
+    for own, other in zip(derivatives(solver), wanted, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-12)
+    assert emulated.device.looked == 0
+
+
+def test_costs_of_sources_are_not_made(emulated, across, monkeypatch):
+    """Frames of a table come before items, and are taken as they lie."""
+    random = torch.Generator().manual_seed(1)
+    x, y, scores = (torch.rand(s, generator=random, dtype=torch.float64) for s in ((2, 9, 3), (2, 40, 3), (9, 2, 5)))
+    labels, flow = torch.randint(5, (2, 40), generator=random), torch.tensor([0.5, 2.0])
+
+    def derivatives(solver):
+        tensors = [t.clone().requires_grad_() for t in (x, y, scores)]
+        cost = dp.costs.sqeuclidean(*tensors[:2]) + dp.costs.gather(tensors[2].transpose(0, 1), labels)
+        total = solver(cost, (torch.tensor([9, 6]), torch.tensor([40, 31]))).total
+        return [t.detach().numpy() for t in (total, *torch.autograd.grad((total * flow).sum(), tensors))]
+
+    topology, semiring = dp.topologies.dtw(), dp.Softmin(0.5)
+    wanted = derivatives(dp.compile(topology, semiring, engine="reference"))
+    solver = emulated.solver(topology, semiring)
+    monkeypatch.setattr(inputs, "WORTH_FUSING", 0)
+    monkeypatch.setattr(inputs.Reading, "made", None)
     across()
     for own, other in zip(derivatives(solver), wanted, strict=True):
         np.testing.assert_allclose(own, other, atol=1e-12)

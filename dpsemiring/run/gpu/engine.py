@@ -205,7 +205,7 @@ class GpuEngine:
             if a.shape and a.name not in given:
                 make = self.device.zeros if a.type in ("int*", "I*") and a.cleared else self.device.empty
                 array = given[a.name] = make(self._shape(a.shape, sizes, problem, given), kinds[a.type.rstrip("*")])
-                given[f"{a.name}_b"] = math.prod(array.shape[len(a.shape) - 1 :])
+                given[f"{a.name}_b"] = math.prod(array.shape[-2:])
                 if a.cleared and make == self.device.empty:  # results: NaN for the items that kernels leave out
                     array[...] = np.where(problem.nan, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
         if problem.batch:
@@ -217,11 +217,7 @@ class GpuEngine:
         """The numbers that a shape stands for; ("site3",) is that of the cost that site 3 reads."""
         if str(shape[0]).startswith("site"):
             return problem.batch, *problem.sites[int(shape[0].removeprefix("site"))].shape[1:]
-        found: list[int] = []
-        for s in shape:
-            like = str(s).startswith("like ")
-            found += given[s.removeprefix("like ")].shape[1:] if like else [sizes.get(s, s)]
-        return tuple(found)
+        return tuple(s if isinstance(s, int) else sizes[s] if s in sizes else given[s] for s in shape)
 
     # --- the passes ---------------------------------------------------------------------------------
 

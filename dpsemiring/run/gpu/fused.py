@@ -43,7 +43,9 @@ class GpuFused:
 
     def gradients(self) -> list[dict[str, Any]]:
         """Zeros in place of that."""
-        return [{a: np.zeros_like(array) for a, array in t.arrays.items() if a in MOVING[t.kind]} for t in self.terms]
+        found = ((t.inputs(), MOVING[t.kind]) for t in self.terms)
+        zeros = self.terms[0].bound.place.zeros
+        return [{a: zeros((len(self.nan), *(own[e] for e in extents))) for a, extents in moving.items()} for own, moving in found]
 
     def back(self, name: str, gradients) -> Any:
         """The gradient of a named input, in its own shape, from what kernels gave."""
@@ -136,7 +138,7 @@ class _Frames:
     def inputs(self) -> dict[str, Any]:
         x, down = self.arrays["x"], self.arrays["down"]
         scale = self.bound.scale * self.bound.kind.factor
-        return {"depth": x.shape[2], "wide": down.shape[2], "scale": scale} | _laid_out(self.arrays)
+        return {"tall": x.shape[1], "depth": x.shape[2], "wide": down.shape[2], "scale": scale} | _laid_out(self.arrays)
 
     def back(self, place: int, gradients: dict[str, Any]) -> Any:
         """What flows to an input, from what flows to its prepared frames, 0 beyond the lengths."""
@@ -168,28 +170,40 @@ class _Entries:
     def __init__(self, atom: BoundAtom, lengths: tuple, real: np.dtype, shift: int):
         self.bound, self.kind, self.lengths = atom, "entries" if atom.rows is None else "lookups", lengths
         table, labels = atom.arrays
+        self.tall, self.wide = table.shape[1:]
+        self.rows_first = len(table) > 1 and _in_order(table.swapaxes(0, 1))  # torch's CTC has frames before items
+        table = table.swapaxes(0, 1) if self.rows_first else table
         self.arrays = {"table": table.astype(real, order="C", copy=False), "labels": labels.astype(np.int32, order="C")}
         if atom.rows is not None:
             self.arrays["rows"] = atom.rows.astype(np.int32, order="C")
 
     def inputs(self) -> dict[str, Any]:
         scale = self.bound.scale * self.bound.kind.factor
-        return {"wide": self.arrays["table"].shape[2], "scale": scale} | _laid_out(self.arrays)
+        found = {"tall": self.tall, "wide": self.wide, "apart": self.wide, "scale": scale} | _laid_out(self.arrays)
+        if self.rows_first:
+            found |= {"table_b": self.wide, "apart": self.wide * self.arrays["table"].shape[1]}
+        return found
 
     def back(self, place: int, gradients: dict[str, Any]) -> Any:
         """What flows to the table."""
-        flow, table = gradients["table"], self.arrays["table"]
+        flow = gradients["table"]
         if self.kind == "lookups":
             flow = flow if flow.ndim == 3 else flow.sum(axis=1)
         else:
-            flow = np.where(_inside(self.bound, table.shape[1], self.lengths[0])[:, :, None], flow, 0.0)
-        return (flow.sum(axis=0) if len(table) < len(flow) else flow).reshape(self.bound.shapes[0])
+            flow = np.where(_inside(self.bound, self.tall, self.lengths[0])[:, :, None], flow, 0.0)
+        return (flow.sum(axis=0) if len(self.bound.arrays[0]) < len(flow) else flow).reshape(self.bound.shapes[0])
 
 
 def _laid_out(arrays: dict[str, Any]) -> dict[str, Any]:
     """Arrays, and how far apart their items are."""
     apart = {f"{name}_b": math.prod(a.shape[1:]) if len(a) > 1 else 0 for name, a in arrays.items()}
     return arrays | apart
+
+
+def _in_order(array) -> bool:
+    """Whether an array lies row after row in memory."""
+    apart = (math.prod(array.shape[axis + 1 :]) * array.itemsize for axis in range(array.ndim))
+    return array.strides == tuple(apart)
 
 
 def _overlap(frames: int, wide: int, shift: int) -> tuple[slice, slice]:
