@@ -1,15 +1,17 @@
-// Costs that are made as they are needed: a panel's part of a plane, some rows at a time, in a ring of rows that its warp owns.
+// Costs that are made of frames and tables: a panel's part of a plane, some rows at a time, in a ring of rows that its warp owns.
 // It has room for all rows that lanes come to during a span. What flows to them is gathered in another ring, and goes on to what
 // the costs are made of once a row is complete. Panels add to the same frame or row of a table one after the other, in the
-// order in which they hand on.
+// order in which they hand on. A plane as a whole is made, and taken back, by the same functions.
 
-constexpr int RING = SPAN + LANES;
 constexpr int ROOM = 128 / (COLUMNS * int(sizeof(F)));
 constexpr int TALL = ROOM > 8 ? 8 : ROOM < 2 ? 2 : ROOM;  // rows made together
 constexpr int QUAD = 4;  // features fetched at once; frames have a multiple
 
 struct alignas(16) Quad {
     F x[QUAD];
+};
+struct alignas(JOINED > 1 ? 16 : sizeof(F)) Joined {  // flows fetched at once
+    F x[JOINED];
 };
 
 __device__ F mad(float x, float y, float z) { return fmaf(x, y, z); }
@@ -18,16 +20,17 @@ __device__ bool is_finite(F x) { return x - x == 0; }
 __device__ bool is_infinite(F x) { return x == INF || x == -INF; }
 __device__ F or_zero(F x) { return is_finite(x) ? x : F(0); }
 
-// Rows and columns are those of the plane; `first` is the panel's first column, `apart` how far apart rows are in an array of
-// the whole plane, `forbid` what forbids a cell.
+// Rows and columns are those of the plane; `first` is the panel's first column, there is room for `across`. Row n stands at
+// n & mask, rows being so far `apart`; in an array of the whole plane they are `wide`. `forbid` is what forbids a cell.
 struct Ring {
     F* part;
-    int rows, cols, first, lane;
-    i64 apart;
+    int rows, cols, first, lane, across, mask;
+    i64 apart, wide;
     F forbid;
 
     __device__ bool has(int n, int m) const { return 0 <= n && n < rows && 0 <= m && m < cols; }
-    __device__ F* row(int n) const { return part + n % RING * WIDTH; }
+    __device__ F* row(int n) const { return part + (n & mask) * apart; }
+    __device__ bool holds() const { return lane * COLUMNS < across; }
     __device__ int column(int m) const { return min(max(m, 0), cols - 1); }
     __device__ F read(int n, int m, F outside) const { return has(n, m) ? row(n)[m - first] : outside; }
     // As those of a `Site`.
@@ -42,7 +45,7 @@ struct Ring {
     __device__ void store(F* to, const F (&values)[COLUMNS], int n, int m, Held held) const {
 #pragma unroll
         for (int c = 0; c < COLUMNS; c++)
-            if (held.has(c) && has(n, m + c)) to[n * apart + m + c] = values[c];
+            if (held.has(c) && has(n, m + c)) to[n * wide + m + c] = values[c];
     }
     // Keep what flows to a lane's columns of row n until it goes on.
     __device__ void gather(const F (&values)[COLUMNS], int n, int m, Held held) const {
@@ -67,6 +70,7 @@ struct Ring {
     // Give a lane's columns of row n a term of their costs, or add it to those before; what the plane does not have is
     // forbidden. A number that exceeds its kind is NaN: an infinity would say that the cell is forbidden.
     __device__ void give(const F (&values)[COLUMNS], int n, F scale, bool anew) const {
+        if (!holds()) return;
         F* const to = row(n) + lane * COLUMNS;
         F sums[COLUMNS];
         if (!anew) fetch(sums, to);
@@ -140,18 +144,19 @@ __device__ void fill(const Ring& w, const Frames& f, int left, int from, int to,
         }
         for (int i = 0; odd && i < TALL * COLUMNS; i++) {
             const int row = n + i / COLUMNS, column = w.first + w.lane * COLUMNS + i % COLUMNS;
-            if (row >= to || !w.has(row, column)) continue;
+            if (row >= to || !w.has(row, column) || !w.holds()) continue;
             F& cost = w.row(row)[column - w.first];
             if (is_infinite(cost) && !has_infinity(f.x + i64(row) * f.depth, f.y + i64(column) * f.depth, f.depth)) cost = NAN_;
         }
     }
 }
 
-// What flows to rows `from` to `to` goes on to frames; an infinite feature has forbidden what it is in, and counts as 0.
+// What flows to rows `from` to `to` goes on to features of the columns' frames, from `first` to `stop`; an infinite feature has
+// forbidden what it is in, and counts as 0.
 template <class Form>
-__device__ void drain(const Ring& q, const Frames& f, F* to_x, F* to_down, int left, int from, int to) {
+__device__ void drain_columns(const Ring& q, const Frames& f, F* to_down, int left, int from, int to, int first, int stop) {
     const F by = f.scale * Form::FACTOR;
-    for (int d = 0; d < f.depth && left + COLUMNS <= f.wide; d += QUAD) {
+    for (int d = first; d < stop && left + COLUMNS <= f.wide && q.holds(); d += QUAD) {
         F y[QUAD][COLUMNS], sum[QUAD][COLUMNS] = {};
 #pragma unroll
         for (int i = 0; i < QUAD; i++) fetch(y[i], f.down + (d + i) * f.wide + left);
@@ -177,21 +182,27 @@ __device__ void drain(const Ring& q, const Frames& f, F* to_x, F* to_down, int l
             put(place, y[i]);
         }
     }
-    for (int d = q.lane; d - q.lane < f.depth; d += LANES) {
+}
+
+// The same for frames of the rows, with lanes that have a feature each.
+template <class Form>
+__device__ void drain_rows(const Ring& q, const Frames& f, F* to_x, int from, int to, int first, int stop) {
+    const F by = f.scale * Form::FACTOR;
+    for (int d = first + q.lane; d - q.lane < stop; d += LANES) {
         const int own = min(d, f.depth - 1);
         for (int n = from; n < to; n += TALL) {
             F x[TALL], sum[TALL] = {};
 #pragma unroll
             for (int r = 0; r < TALL; r++) x[r] = or_zero(f.x[i64(min(n + r, to - 1)) * f.depth + own]);
-            for (int j = 0; j < WIDTH; j += QUAD) {
-                F y[QUAD];
+            for (int j = 0; j < q.across; j += JOINED) {
+                F y[JOINED];
 #pragma unroll
-                for (int i = 0; i < QUAD; i++) y[i] = or_zero(f.y[i64(q.column(q.first + j + i)) * f.depth + own]);
+                for (int i = 0; i < JOINED; i++) y[i] = or_zero(f.y[i64(q.column(q.first + j + i)) * f.depth + own]);
 #pragma unroll
                 for (int r = 0; r < TALL; r++) {
-                    const Quad flow = *(const Quad*)(q.row(min(n + r, to - 1)) + j);
+                    const Joined flow = *(const Joined*)(q.row(min(n + r, to - 1)) + j);
 #pragma unroll
-                    for (int i = 0; i < QUAD; i++) sum[r] = mad(flow.x[i], Form::by_x(x[r], y[i]), sum[r]);
+                    for (int i = 0; i < JOINED; i++) sum[r] = mad(flow.x[i], Form::by_x(x[r], y[i]), sum[r]);
                 }
             }
 #pragma unroll
@@ -203,7 +214,15 @@ __device__ void drain(const Ring& q, const Frames& f, F* to_x, F* to_down, int l
     }
 }
 
+template <class Form>
+__device__ void drain(const Ring& q, const Frames& f, F* to_x, F* to_down, int left, int from, int to) {
+    drain_columns<Form>(q, f, to_down, left, from, to, 0, f.depth);
+    drain_rows<Form>(q, f, to_x, from, to, 0, f.depth);
+}
+
 // --- tables ---------------------------------------------------------------------------------------
+
+constexpr int NO_LABEL = 0x7fffffff;
 
 // An item's table of rows that are `apart`, and of what flows to them, `wide`; which of them each row of the plane reads, if
 // not its own; which entry each column does. `place` and `label` are the panel's columns and their labels in the order of labels.
@@ -215,6 +234,11 @@ struct Entries {
     int *place, *label;
 
     __device__ i64 row(int n) const { return rows ? rows[n] : n; }
+    // The label of a panel's column; NO_LABEL where the plane has no such column.
+    __device__ int of(const Ring& w, int j) const {
+        const int m = w.first + j;
+        return 0 <= m && m < w.cols ? labels[m] : NO_LABEL;
+    }
 };
 
 __device__ void fill(const Ring& w, const Entries& e, int from, int to, bool anew) {
@@ -231,16 +255,13 @@ __device__ void fill(const Ring& w, const Entries& e, int from, int to, bool ane
     }
 }
 
-constexpr int NO_LABEL = 0x7fffffff;
-
 // The panel's columns in the order of their labels, those that it does not have last.
 __device__ void sort(const Ring& w, const Entries& e) {
     for (int c = 0; c < COLUMNS; c++) {
-        const int j = w.lane * COLUMNS + c;
-        const int own = w.column(w.first + j) == w.first + j ? e.labels[w.first + j] : NO_LABEL;
+        const int j = w.lane * COLUMNS + c, own = e.of(w, j);
         int rank = 0;
         for (int i = 0; i < WIDTH; i++) {
-            const int other = w.column(w.first + i) == w.first + i ? e.labels[w.first + i] : NO_LABEL;
+            const int other = e.of(w, i);
             rank += other < own || (other == own && i < j);
         }
         e.place[rank] = j, e.label[rank] = own;
@@ -258,7 +279,7 @@ __device__ void drain(const Ring& q, const Entries& e, F* to_table, int from, in
             bool some = false;
 #pragma unroll
             for (int r = 0; r < TALL; r++) {
-                sum[r] = n + r < to ? q.row(n + r)[column] : 0;
+                sum[r] = n + r < to && column < q.across ? q.row(n + r)[column] : 0;
                 some |= sum[r] != 0;
             }
             if (!__any_sync(WARP, some)) continue;

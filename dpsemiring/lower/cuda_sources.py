@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import Plan, Wanted
+from dpsemiring.lower.schedule import LANES, Schedule
 from dpsemiring.lower.text import Writer, moved
 
 # the arrays of a kernel kind; "lookups" are entries of rows that are named
@@ -51,6 +52,16 @@ class Argument:
 
     def __str__(self):
         return f"{self.type} {self.name}"
+
+
+def ring(schedule: Schedule) -> int:
+    """How many rows a ring has: at least those that lanes come to during a span, and a power of 2."""
+    return 1 << (schedule.height + LANES - 1).bit_length()
+
+
+def constants(rows: int, joined: int) -> list[str]:
+    """What `cuda_sources.cuh` is told beside what panels are: the rows of a ring, how many flows can be fetched at once."""
+    return [f"constexpr int RING = {rows};", f"constexpr int JOINED = {joined};"]
 
 
 def reads_once(recurrence: Recurrence, plane: str) -> bool:
@@ -105,12 +116,13 @@ class Plane:
     at: tuple[int, int]
     terms: tuple[Term, ...]
 
-    def ring(self, name: str, apart: str, forbid: str) -> str:
+    def ring(self, name: str, wide: str, forbid: str) -> str:
         """The statement that names a ring of panel p."""
         i = self.site
         extents = f"int(n_len[b] + a{i}_more_n), int(m_len[b] + a{i}_more_m)"
         first = moved("int(p) * WIDTH", self.at[1])
-        return f"const Ring {name}{i} = {{all_{name}{i} + warp * RING * WIDTH, {extents}, {first}, lane, {apart}, {forbid}}};"
+        place = f"all_{name}{i} + warp * RING * WIDTH"
+        return f"const Ring {name}{i} = {{{place}, {extents}, {first}, lane, WIDTH, RING - 1, WIDTH, {wide}, {forbid}}};"
 
     def rows(self, begin: str, stop: str) -> str:
         """The statement that names those of its rows which these rows of the lattice read."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpsemiring.lower.cuda_cells import Sweeps, wrapped
-from dpsemiring.lower.cuda_sources import Argument
+from dpsemiring.lower.cuda_sources import Argument, constants, ring
 from dpsemiring.lower.kernel import arc_tables, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import moved
@@ -85,8 +85,9 @@ class _Drivers(Sweeps):
         numbers = {"columns": s.columns, "span": s.height, "chunk": s.chunk, "halo": s.halo, "margin": s.margin}
         numbers |= {"real": real, "integer": integer, "infinity": infinity, "nan": nan, "windowed": str(self.windowed).lower()}
         self.w(*_BEGIN.format(**numbers, states=self.states).splitlines())
-        for structures in (_STRUCTURES, *([_SOURCES] if self.planes else [])):
-            self.w("", *structures.read_text(encoding="utf-8").splitlines())
+        self.w("", *_STRUCTURES.read_text(encoding="utf-8").splitlines())
+        if self.planes:
+            self.w("", *constants(ring(s), 4), *_SOURCES.read_text(encoding="utf-8").splitlines())
         for starts in p.start_variants(p.always_starts):
             self.advance(starts)
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from dpsemiring.algebra.expr import INT
+from dpsemiring.lower.cuda_sources import ring
 from dpsemiring.lower.cuda_text import BORDER, KEPT, SAVED, TURNS
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.schedule import LANES, Schedule
@@ -19,7 +20,7 @@ def extents(recurrence: Recurrence, schedule: Schedule, size: Size, warps: int) 
     (items, rows, cols), s, states = size, schedule, len(recurrence.states)
     found = {"items": items, "rows": rows, "width": cols, "states": states, "warps": warps}
     found |= {"panels": s.panels(cols), "spans": s.spans(rows), "span": s.height, "halo": s.halo, "margin": s.margin}
-    return found | {"row": states * (s.margin + s.columns) * LANES, "ring": s.height + LANES, "across": LANES * s.columns}
+    return found | {"row": states * (s.margin + s.columns) * LANES, "ring": ring(s), "across": LANES * s.columns}
 
 
 def kind_of(kind: str, real: np.dtype) -> np.dtype:
