@@ -246,12 +246,13 @@ class KnownAxis(tuple):
     """The terms of a sum that is traced at a known arity: a tuple of scalars."""
 
 
-_FOLDS = {"reduce_sum": "add", "reduce_min": "minimum", "reduce_max": "maximum"}
+# the operation that a reduction repeats
+FOLDS = {"reduce_sum": "add", "reduce_min": "minimum", "reduce_max": "maximum"}
 
 
 def _reduction(op, x):
-    if isinstance(x, KnownAxis) and op in _FOLDS:
-        return reduce(lambda a, b: make(_FOLDS[op], a, b), x)
+    if isinstance(x, KnownAxis) and op in FOLDS:
+        return reduce(lambda a, b: make(FOLDS[op], a, b), x)
     if not isinstance(x, Node):
         raise TypeError(
             f"dp.ops.{op.removeprefix('reduce_')} takes an axis (`terms`, or an expression of it), found "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import reduce
 
 from dpsemiring.algebra import ranges
-from dpsemiring.algebra.expr import BOOL, INT, Node, const, make, postorder
+from dpsemiring.algebra.expr import BOOL, FOLDS, INT, Node, const, make, postorder
 
 NEUTRAL = {
     "reduce_sum": (0, ranges.ZERO),
@@ -60,17 +60,21 @@ def unroll(
 
 def _reduce(node, xs, live, facts, absent):
     x = node.args[0]
-    neutral, wanted = NEUTRAL[node.op]
-    if x.kind == INT and neutral:
-        neutral = _INT_LIMIT if neutral > 0 else -_INT_LIMIT
     if x.axis == "sorted":
         live = _present_when_sorted(live)
-    if x.axis == "sorted" or ranges.range_of(x, facts, absent) != wanted:
-        xs = [make("where", a, v, const(neutral, x.kind)) for a, v in zip(live, xs)]
+    if x.axis == "sorted" or ranges.range_of(x, facts, absent) != NEUTRAL[node.op][1]:
+        xs = [make("where", a, v, neutral(node)) for a, v in zip(live, xs)]
     if node.op == "threshold":
         return _threshold(xs)
-    op = {"reduce_sum": "add", "reduce_min": "minimum", "reduce_max": "maximum"}[node.op]
-    return reduce(lambda a, b: make(op, a, b), xs)
+    return reduce(lambda a, b: make(FOLDS[node.op], a, b), xs)
+
+
+def neutral(reduction: Node) -> Node:
+    """What stands in a reduction for a candidate that is absent."""
+    (value, _), kind = NEUTRAL[reduction.op], reduction.args[0].kind
+    if kind == INT and value:
+        value = _INT_LIMIT if value > 0 else -_INT_LIMIT
+    return const(value, kind)
 
 
 def _threshold(xs):

@@ -11,7 +11,6 @@ from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.engine import Backward, Engine, Run
 from dpsemiring.run.inputs import in_float64
 from dpsemiring.run.sources import uses
-from dpsemiring.run.total import Totaller
 
 if TYPE_CHECKING:
     from dpsemiring.api.solver import Solver
@@ -25,13 +24,13 @@ class Derivatives:
 
     def __init__(self, solver: Solver, engine: Engine, run: Run):
         self.solver, self.engine, self.run, self.problem = solver, engine, run, run.problem
-        self.totaller = Totaller(engine.recurrence, run.problem, run.ends, run.values, engine.plain)
-        self.total = self.totaller.total()
+        self.totals = engine.totals(run)
+        self.total = self.totals.total()
 
     @property
     def somewhere(self):
         """(B,): whether there is a path."""
-        return self.totaller.there(self.totaller.some)
+        return self.totals.somewhere
 
     def outputs(self) -> dict[str, np.ndarray]:
         """Every output by name, () or (B,)."""
@@ -134,7 +133,7 @@ class Derivatives:
 
     @cached_property
     def _end_flows(self):
-        return self.totaller.flows()
+        return self.totals.flows()
 
     def _backward(self, wanted: Wanted) -> Backward:
         """From the cells and from the ends."""

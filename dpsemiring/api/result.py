@@ -172,7 +172,7 @@ class Result:
                 f"topology with {'dp.Tropical' if semiring.forbid > 0 else 'dp.MaxPlus'}, look at result.occupancy, or draw "
                 "paths with result.sample"
             )
-        ends, chosen = self._run.ends, self._derivatives.totaller.chosen()
+        ends, chosen = self._run.ends, self._derivatives.totals.chosen()
         items = np.arange(self._problem.batch)
         some = (chosen >= 0) & ~self._problem.place.host(self._problem.nan)
         at = np.where(some, chosen, 0)

@@ -20,10 +20,10 @@ from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import Code, Writer, moved
 
 TYPES = {REAL: "F", INT: "I", BOOL: "bool"}
-_DOUBLE = TYPES | {REAL: "double"}
+DOUBLE = TYPES | {REAL: "double"}
 
 # an operation's text over its arguments; {f} is "f" in float32
-_OPERATIONS = {
+OPERATIONS = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}",
     "minimum": "{1} < {0} ? {1} : {0}", "maximum": "{1} > {0} ? {1} : {0}", "where": "{0} ? {1} : {2}",
     "lt": "{0} < {1}", "le": "{0} <= {1}", "eq": "{0} == {1}", "ne": "{0} != {1}",
@@ -37,7 +37,7 @@ _OPERATIONS = {
 # the same in the code that all cells of an item share, which is in float64
 _SHARED = {"tail": "{0} - double(F({0}))"}
 # the same never contracted into multiply-adds; {d} is "f" or "d"
-_ROUNDED = {"add": "__{d}add_rn({0}, {1})", "sub": "__{d}sub_rn({0}, {1})", "mul": "__{d}mul_rn({0}, {1})"}
+ROUNDED = {"add": "__{d}add_rn({0}, {1})", "sub": "__{d}sub_rn({0}, {1})", "mul": "__{d}mul_rn({0}, {1})"}
 
 
 class Braces(Writer):
@@ -85,7 +85,7 @@ class Sweeps(Kernel):
         return "NAN_" if math.isnan(node.payload[0]) else self.number(node.payload[0])
 
     def operation(self, op: str, kind: str, args: tuple[str, ...]) -> str:
-        text = _ROUNDED[op] if op in _ROUNDED and kind == REAL and self.plan.exact else _OPERATIONS[op]
+        text = ROUNDED[op] if op in ROUNDED and kind == REAL and self.plan.exact else OPERATIONS[op]
         return text.format(*args, f="f" if self.single else "", d="f" if self.single else "d")
 
     def code(self, cell: Cell) -> Code:
@@ -99,8 +99,8 @@ class Sweeps(Kernel):
         """What all cells of an item share: in float64, and then as cells take it."""
         for s in code.shared:
             exact = self.plan.exact and s.kind == REAL
-            text = _SHARED.get(s.op) or (_ROUNDED if exact and s.op in _ROUNDED else _OPERATIONS)[s.op]
-            self.w(f"const {_DOUBLE[s.kind]} {s.name} = {text.format(*s.args, f='', d='d')};")
+            text = _SHARED.get(s.op) or (ROUNDED if exact and s.op in ROUNDED else OPERATIONS)[s.op]
+            self.w(f"const {DOUBLE[s.kind]} {s.name} = {text.format(*s.args, f='', d='d')};")
         for name, narrow in code.spread.items():
             kind = TYPES[code.shared_kinds.get(name, REAL)]
             self.w(f"const {kind} {narrow} = {kind}({name});")

@@ -17,17 +17,20 @@ from dpsemiring.lower.kernel import arc_tables, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import moved
 
-_STRUCTURES, _SOURCES = (Path(__file__).with_name(f"cuda_{x}.cuh") for x in ("panel", "sources"))
+_STRUCTURES, _NUMBERS, _SOURCES = (Path(__file__).with_name(f"cuda_{x}.cuh") for x in ("panel", "numbers", "sources"))
 _KINDS = {
     "float32": ("float", "int", "__int_as_float(0x7f800000)", "__int_as_float(0x7fffffff)"),
     "float64": ("double", "i64", "__longlong_as_double(0x7ff0000000000000ll)", "__longlong_as_double(0x7fffffffffffffffll)"),
 }
-_BEGIN = """
+_KIND = """
 typedef long long i64;
-typedef {real} F;  // numbers
-typedef {integer} I;  // binary exponents
-#define INF {infinity}
-#define NAN_ {nan}
+typedef {} F;  // numbers
+typedef {} I;  // binary exponents
+#define INF {}
+#define NAN_ {}
+
+"""
+_BEGIN = """
 constexpr bool WINDOWED = {windowed};
 constexpr int COLUMNS = {columns};  // of a lane
 constexpr int SPAN = {span};  // times between two that are saved
@@ -70,6 +73,11 @@ def cuda_module(plan: Plan, *, forward: bool = False, backward: Wanted | None = 
     return Module(drivers.w.text, drivers.kernels, tuple(drivers.seen))
 
 
+def kind_of_number(real: str) -> list[str]:
+    """What a text begins with: the kind of its numbers, and functions of them."""
+    return [*_KIND.format(*_KINDS[real]).splitlines(), *_NUMBERS.read_text(encoding="utf-8").splitlines()]
+
+
 class _Drivers(Sweeps):
     """The kernels."""
 
@@ -79,12 +87,11 @@ class _Drivers(Sweeps):
 
     def begin(self) -> None:
         p, s = self.plan, self.plan.schedule
-        real, integer, infinity, nan = _KINDS[p.real]
         about = ["Emitted by dpsemiring; do not edit.", "", *str(p).encode("ascii", "replace").decode().splitlines()]
         self.w(*(f"// {line}".rstrip(" \\") for line in about))
         numbers = {"columns": s.columns, "span": s.height, "chunk": s.chunk, "halo": s.halo, "margin": s.margin}
-        numbers |= {"real": real, "integer": integer, "infinity": infinity, "nan": nan, "windowed": str(self.windowed).lower()}
-        self.w(*_BEGIN.format(**numbers, states=self.states).splitlines())
+        numbers |= {"states": self.states, "windowed": str(self.windowed).lower()}
+        self.w(*kind_of_number(p.real), *_BEGIN.format(**numbers).splitlines())
         self.w("", *_STRUCTURES.read_text(encoding="utf-8").splitlines())
         if self.planes:
             self.w("", *constants(ring(s), 4), *_SOURCES.read_text(encoding="utf-8").splitlines())

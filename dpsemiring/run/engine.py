@@ -13,7 +13,7 @@ from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.arrays import Place, some
 from dpsemiring.run.fused import Fuse
 from dpsemiring.run.inputs import Problem
-from dpsemiring.run.total import Ends, Flows
+from dpsemiring.run.total import Ends, Flows, Totals
 
 
 @dataclass(eq=False)
@@ -42,7 +42,6 @@ class Engine(Protocol):
 
     recurrence: Recurrence
     place: Place  # where the arrays live that it takes and gives
-    plain: bool  # whether totals are to be summed item by item, as an oracle does
     fuse: Fuse | None  # what takes a source, of which it makes the cost as it needs it
     looks: bool  # whether its forward pass finds the largest sizes that are asked for in `Problem.unseen`
 
@@ -61,6 +60,9 @@ class Engine(Protocol):
 
     def lattice(self, run: Run) -> list[np.ndarray]:
         """Every accumulated value: component -> (B, N + x0, M + x1, K), the zero outside an item's lengths."""
+
+    def totals(self, run: Run) -> Totals:
+        """The outputs, and what flows back from the first to the ends."""
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
         """What flows from the total to sites, parameters and cells; NaN for the items that hold one."""

@@ -14,7 +14,7 @@ from dpsemiring.run import limits
 from dpsemiring.run.arrays import HOST
 from dpsemiring.run.engine import Backward, Run, empty_sites, spoil
 from dpsemiring.run.inputs import Problem
-from dpsemiring.run.total import Ends, Flows
+from dpsemiring.run.total import Ends, Flows, Totaller
 
 _BARS = var("bar"), var("bar'")
 
@@ -23,7 +23,6 @@ class ReferenceEngine:
     """Interprets a recurrence with Python numbers."""
 
     place = HOST
-    plain = True
     fuse = None
     looks = False
 
@@ -66,6 +65,9 @@ class ReferenceEngine:
                 for c, v in enumerate(value):
                     out[c][b, n, m, k] = v
         return out
+
+    def totals(self, run: Run) -> Totaller:
+        return Totaller(self.recurrence, run, plain=True)
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
         r, p = self.recurrence, run.problem

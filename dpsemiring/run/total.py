@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from dpsemiring.algebra.arrays import evaluate, sorts
 from dpsemiring.algebra.derive import vjp
-from dpsemiring.algebra.expr import INT, value_of, var
+from dpsemiring.algebra.expr import INT, value_of
 from dpsemiring.algebra.numbers import Numbers
+from dpsemiring.lower.ends import FLOWS, given
 from dpsemiring.lower.ir import Recurrence, sites_of
 from dpsemiring.run.arrays import HOST, every, some
 from dpsemiring.run.graphs import ForTerms, graphs_of
 from dpsemiring.run.inputs import Problem
 
+if TYPE_CHECKING:
+    from dpsemiring.run.engine import Run
+
 NOWHERE = np.iinfo(np.int64).max
-FLOWS = var("flow"), var("flow'")
 
 
 @dataclass(eq=False)
@@ -84,6 +88,14 @@ def _list_ends(recurrence, problem):
     return Ends(np.where(inside, n, NOWHERE), np.where(inside, m, 0), state, which)
 
 
+def read_at(recurrence: Recurrence, problem: Problem, ends: Ends, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(B, E), on the host: where site i is read for every end cell, and whether there is such a place."""
+    at, more = recurrence.sites[i].at, problem.more[i]
+    n, m = ends.n + at[0] * ends.exist, ends.m + at[1]
+    rows, cols = (length[:, None] + x for length, x in zip((problem.n_len, problem.m_len), more))
+    return n, m, ends.exist & (n >= 0) & (m >= 0) & (n < rows) & (m < cols)
+
+
 def _indices(index, lengths):
     if index is None:
         return np.broadcast_to(np.arange(int(lengths.max(initial=0))), (len(lengths), int(lengths.max(initial=0))))
@@ -99,27 +111,45 @@ class Flows:
     params: dict[str, np.ndarray]  # (B,)
 
 
+class Totals(Protocol):
+    """The outputs of a run, and what flows back from the first."""
+
+    @property
+    def somewhere(self) -> Any:
+        """(B,): whether there is a path."""
+
+    def total(self) -> dict[str, np.ndarray]:
+        """Every output by name, (B,)."""
+
+    def flows(self) -> Flows:
+        """What flows to the ends."""
+
+    def chosen(self) -> np.ndarray:
+        """(B,), on the host: the position of the end that a selecting sum takes; -1 for none."""
+
+
 class Totaller:
     """The n-ary sum over the ends of every item, and its derivative.
 
-    With `plain`, or where the sum sorts or iterates over its terms, each item is summed on its own: on the host.
+    With `plain`, or where the sum sorts or iterates over its terms, each item is summed on its own: on the host. On a device
+    kernels do all that can be swept (`lower.ends.swept`) and single ends; what they leave is, of several ends, sums that
+    project onto the simplex, which are arrays there, and sums that sort or iterate, which wait for the device.
     """
 
-    def __init__(self, recurrence: Recurrence, problem: Problem, ends: Ends, values: list[np.ndarray], plain: bool):
-        self.r, self.problem, self.ends = recurrence, problem, ends
+    def __init__(self, recurrence: Recurrence, run: Run, plain: bool = False):
+        self.r, self.problem, self.ends = recurrence, run.problem, run.ends
         self.semiring, self.trace = recurrence.semiring, recurrence.semiring.trace
-        self.graphs, home = graphs_of(recurrence), problem.place
-        alone = home is not HOST and ends.n.shape[1] == 1
-        self.plain = plain or self.trace.sum is None or (sorts(self.trace.sum) and not alone)
+        self.graphs, home = graphs_of(recurrence), self.problem.place
+        self.plain = plain or self.trace.sum is None or sorts(self.trace.sum)
         self.place = HOST if self.plain else home
         self.moved = self.plain and home is not HOST  # from a device to the host, and results back
         # the order in memory is that in which numbers are added up
         kinds = [np.int64 if k == INT else np.float64 for k in self.trace.kinds]
-        self.values = [v.T.astype(kind, order="C") for v, kind in zip(self.here(*values), kinds)]
-        self.params = dict(zip(self.trace.params.values(), self.here(*(problem.params[name] for name in self.trace.params))))
-        self.stand = ends.exist.T.copy()  # on the host
+        self.values = [v.T.astype(kind, order="C") for v, kind in zip(self.here(*run.values), kinds)]
+        self.params = dict(zip(self.trace.params.values(), self.here(*(self.problem.params[name] for name in self.trace.params))))
+        self.stand = self.ends.exist.T.copy()  # on the host
         self.exist = self.place.constant(self.stand)
-        (self.lost,) = self.here(problem.nan)
+        (self.lost,) = self.here(self.problem.nan)
         self.nan = self.lost if some(self.lost) else None
         self.w, self.pays = self._weights()
         self.reached = self._differs(self.values)
@@ -160,10 +190,8 @@ class Totaller:
         return np.where(self.place.constant(inside), read.astype(np.float64), outside)
 
     def _inside(self, i):
-        """(E, B), on the host: where site i is read for every end cell, and whether there is such a place."""
-        at, more, p = self.r.sites[i].at, self.problem.more[i], self.problem
-        n, m = self.ends.n.T + at[0] * self.stand, self.ends.m.T + at[1]
-        return n, m, self.stand & (n >= 0) & (m >= 0) & (n < p.n_len + more[0]) & (m < p.m_len + more[1])
+        """(E, B), on the host: the same as `read_at`."""
+        return [x.T for x in read_at(self.r, self.problem, self.ends, i)]
 
     def _candidates(self):
         t = self.trace
@@ -214,8 +242,12 @@ class Totaller:
         found = [_where(~self.lost, self.nan is None, d, np.nan) for d in decoded]
         return dict(zip(t.decode, map(self.there, found) if self.moved else found))
 
+    @property
+    def somewhere(self):
+        return self.there(self.some)
+
     def chosen(self) -> np.ndarray:
-        """(B,), on the host: the position of the end that a selecting sum takes; -1 for none. Call `total` first."""
+        """Call `total` first."""
         hit = self.place.host(self.live & (self.candidates[0] == self.summed[0]))
         return np.where(hit.any(axis=0), hit.argmax(axis=0), -1) if len(hit) else np.full(self.problem.batch, -1)
 
@@ -279,13 +311,13 @@ class Totaller:
         leaves = dict(zip(t.a + t.b, [*self.values, *encoded])) | dict(zip(t.bars, to_terms)) | self.params
         found = vjp(list(zip(t.times, t.bars)), [*t.a, *t.b, *t.params.values()])
         paid = self.pays & self.live
-        got = [np.where(paid, 0.0 if f is None else f, 0.0) for f in _given(found, lambda roots: evaluate(roots, leaves))]
+        got = [np.where(paid, 0.0 if f is None else f, 0.0) for f in given(found, lambda roots: evaluate(roots, leaves))]
         paid &= self.reached
         width = len(t.kinds)
         to_values = [np.where(self.pays, g, straight) for g, straight in zip(got[:width], to_terms)]
         more = dict(zip(t.w, self.w)) | dict(zip(t.bars, got[width : 2 * width])) | self.params
         through = vjp(list(zip(t.encode, t.bars)), [*t.w, *t.params.values()])
-        through = [np.where(paid, 0.0 if f is None else f, 0.0) for f in _given(through, lambda roots: evaluate(roots, more))]
+        through = [np.where(paid, 0.0 if f is None else f, 0.0) for f in given(through, lambda roots: evaluate(roots, more))]
         for n, direct, coded in zip(t.params, got[2 * width :], through[len(t.w) :]):
             params[n] = params[n] + np.where(paid, direct + coded, 0.0).sum(axis=0)
         return to_values, through[: len(t.w)]
@@ -298,7 +330,7 @@ class Totaller:
         some = reduce(np.logical_or, [flow != 0.0 for flow in flows])
         value = self.there(np.where(some, evaluate([f], leaves)[0], 0.0).T)
         before = sites.get(i)
-        sites[i] = (value if before is None else before[0] + value, *(x.T for x in self._inside(i)))
+        sites[i] = (value if before is None else before[0] + value, *read_at(self.r, self.problem, self.ends, i))
 
     def _each(self, work):
         out = []
@@ -311,12 +343,6 @@ class Totaller:
             ]
             out.append(work(numbers, terms, b))
         return out
-
-
-def _given(roots, work):
-    """What `work` makes of those roots that are there, in their places; None for the others."""
-    values = iter(work([r for r in roots if r is not None]))
-    return [None if r is None else next(values) for r in roots]
 
 
 def _where(mask, whole, value, other):

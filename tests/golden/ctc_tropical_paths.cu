@@ -21,6 +21,9 @@ typedef double F;  // numbers
 typedef i64 I;  // binary exponents
 #define INF __longlong_as_double(0x7ff0000000000000ll)
 #define NAN_ __longlong_as_double(0x7fffffffffffffffll)
+
+// ... cuda_numbers.cuh ...
+
 constexpr bool WINDOWED = false;
 constexpr int COLUMNS = 4;  // of a lane
 constexpr int SPAN = 32;  // times between two that are saved

@@ -19,6 +19,9 @@ typedef float F;  // numbers
 typedef int I;  // binary exponents
 #define INF __int_as_float(0x7f800000)
 #define NAN_ __int_as_float(0x7fffffff)
+
+// ... cuda_numbers.cuh ...
+
 constexpr bool WINDOWED = false;
 constexpr int COLUMNS = 4;  // of a lane
 constexpr int SPAN = 32;  // times between two that are saved

@@ -25,7 +25,7 @@ from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import Kept, Segment, Tiling, keep_limit, tile, tile_abreast
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound, spoil
 from dpsemiring.run.inputs import Problem
-from dpsemiring.run.total import Ends, Flows
+from dpsemiring.run.total import Ends, Flows, Totaller
 
 MOST_KNOWN = 1024  # problems whose tiling is kept, and items of one
 
@@ -36,7 +36,6 @@ class CpuEngine:
     """Runs a recurrence with Numba kernels."""
 
     place = HOST
-    plain = False
     fuse = staticmethod(fuse)
     looks = True
 
@@ -214,6 +213,9 @@ class CpuEngine:
         out = self._filled(p, shape)
         self._forward(p, run.ends, out, apart=True)
         return out
+
+    def totals(self, run: Run) -> Totaller:
+        return Totaller(self.recurrence, run)
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
         r, p, tiling = self.recurrence, run.problem, run.kept.tiling

@@ -10,21 +10,25 @@ from typing import Any
 import numpy as np
 
 from dpsemiring.algebra.expr import value_of
+from dpsemiring.lower.cuda_ends import cuda_ends
 from dpsemiring.lower.cuda_sources import reads_once
 from dpsemiring.lower.cuda_text import Module, cuda_module
+from dpsemiring.lower.ends import swept
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.kernel import parameter
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import LANES, Schedule, panels
 from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.engine import Backward, Run, path_bound
+from dpsemiring.run.gpu.arguments import of_item, of_site
 from dpsemiring.run.gpu.choice import Choice, choose, described, options
 from dpsemiring.run.gpu.device import Device
+from dpsemiring.run.gpu.ends import EndKernels
 from dpsemiring.run.gpu.fused import GpuFused, fuse
 from dpsemiring.run.gpu.memory import Size, extents, kind_of
 from dpsemiring.run.gpu.survey import survey
 from dpsemiring.run.inputs import Problem
-from dpsemiring.run.total import Ends, Flows
+from dpsemiring.run.total import Ends, Flows, Totaller, Totals
 
 THREADS = 128  # of a CUDA block; warps of a block have nothing in common
 
@@ -52,7 +56,6 @@ class GpuEngine:
         memory: bytes that a call may have beside costs and gradients; by default see `choose`.
     """
 
-    plain = False
     looks = True
 
     def __init__(
@@ -140,18 +143,15 @@ class GpuEngine:
             given |= zip(("row_lo", "row_hi"), map(constant, problem.window))
         made = [name for name, _ in plan.fused]
         for i in plan.cell_sites:
-            given |= zip((f"a{i}_more_n", f"a{i}_more_m"), problem.more[i])
             if (site := self.recurrence.sites[i]).role == "cost" and site.name in made:
-                given |= {f"a{i}_n": problem.sites[i].shape[2]} | problem.fused[site.name].inputs(f"P{made.index(site.name)}")
+                given |= zip((f"a{i}_n", f"a{i}_more_n", f"a{i}_more_m"), (problem.sites[i].shape[2], *problem.more[i]))
+                given |= problem.fused[site.name].inputs(f"P{made.index(site.name)}")
                 continue
-            array = contiguous(problem.sites[i], problem.real)
-            apart = (s // array.itemsize if size > 1 else 0 for s, size in zip(array.strides, array.shape))
-            given[f"a{i}"] = array
-            given |= zip((f"a{i}_b", f"a{i}_n", f"a{i}_m"), apart)
-        numbers = {f"x{i}": problem.sites[i].reshape(-1).astype(np.float64) for i in plan.item_sites}
-        numbers |= {parameter(plan, name): problem.params[name].astype(np.float64, copy=False) for name in plan.params}
+            given |= of_site(problem, i)
+        numbers = {f"x{i}": problem.sites[i] for i in plan.item_sites}
+        numbers |= {parameter(plan, name): problem.params[name] for name in plan.params}
         for name, array in numbers.items():
-            given |= {f"all_{name}": array, f"own_{name}": int(array.size > 1)}
+            given |= of_item(name, array)
         return given
 
     def _ends(self, ends: Ends) -> dict[str, Any]:
@@ -255,6 +255,18 @@ class GpuEngine:
         out = self._zeros(shape, run.problem.real)
         self._forward(run.problem, run.ends, out)
         return out
+
+    def totals(self, run: Run) -> Totals:
+        several = run.ends.n.shape[1] > 1
+        if several and not swept(self.recurrence.semiring.trace):
+            return Totaller(self.recurrence, run)
+        module = self._ends_text(run.problem.real.name, not several)
+        return EndKernels(self.recurrence, self.device, module, run, self._threads)
+
+    def _ends_text(self, real: str, alone: bool) -> Module:
+        if (real, alone) not in self._modules:
+            self._modules[real, alone] = cuda_ends(self.recurrence, real, alone)
+        return self._modules[real, alone]
 
     def backward(self, run: Run, flows: Flows, wanted: Wanted) -> Backward:
         p, plan = run.problem, run.kept.plan
