@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import Plan, Wanted
@@ -31,7 +32,7 @@ MOVING = {
     "entries": {"table": ("tall", "wide")},
     "lookups": {"table": ("tall", "wide")},
 }
-_FORMS = {"differences": "Differences", "products": "Products"}
+FORMS = {"differences": "Differences", "products": "Products"}
 _WHOLE_NUMBERS = ("rows", "labels")
 
 
@@ -59,9 +60,10 @@ def ring(schedule: Schedule) -> int:
     return 1 << (schedule.height + LANES - 1).bit_length()
 
 
-def constants(rows: int, joined: int) -> list[str]:
-    """What `cuda_sources.cuh` is told beside what panels are: the rows of a ring, how many flows can be fetched at once."""
-    return [f"constexpr int RING = {rows};", f"constexpr int JOINED = {joined};"]
+def structures(rows: int, joined: int) -> list[str]:
+    """The structures, after those of panels, for rings of so many rows; so many flows of a row can be fetched at once."""
+    text = Path(__file__).with_name("cuda_sources.cuh").read_text(encoding="utf-8")
+    return ["", f"constexpr int RING = {rows};", f"constexpr int JOINED = {joined};", *text.splitlines()]
 
 
 def reads_once(recurrence: Recurrence, plane: str) -> bool:
@@ -78,7 +80,7 @@ class Term:
 
     @property
     def frames(self) -> bool:
-        return self.kind in _FORMS
+        return self.kind in FORMS
 
     def inputs(self) -> list[Argument]:
         args = []
@@ -131,14 +133,14 @@ class Plane:
 
     def fill(self, w: Writer) -> None:
         for k, term in enumerate(self.terms):
-            form, left = (f"<{_FORMS[term.kind]}>", ", z.left") if term.frames else ("", "")
+            form, left = (f"<{FORMS[term.kind]}>", ", z.left") if term.frames else ("", "")
             w(f"fill{form}(W{self.site}, {term.name}{left}, from, to, {str(k == 0).lower()});")
 
     def drain(self, w: Writer) -> None:
         for term in self.terms:
             part = "task" if term.kind == "lookups" else "b"
             to = ", ".join(f"d{term.name}_{a} + {part} * d{term.name}_{a}_b" for a in MOVING[term.kind])
-            form, left = (f"<{_FORMS[term.kind]}>", ", z.left") if term.frames else ("", "")
+            form, left = (f"<{FORMS[term.kind]}>", ", z.left") if term.frames else ("", "")
             w(f"drain{form}(Q{self.site}, {term.name}, {to}{left}, from, to);")
 
 

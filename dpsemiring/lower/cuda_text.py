@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpsemiring.lower.cuda_cells import Sweeps, wrapped
-from dpsemiring.lower.cuda_sources import Argument, constants, ring
+from dpsemiring.lower.cuda_sources import Argument, ring, structures
 from dpsemiring.lower.kernel import arc_tables, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import moved
 
-_STRUCTURES, _NUMBERS, _SOURCES = (Path(__file__).with_name(f"cuda_{x}.cuh") for x in ("panel", "numbers", "sources"))
+_STRUCTURES, _NUMBERS = (Path(__file__).with_name(f"cuda_{name}.cuh") for name in ("panel", "numbers"))
 _KINDS = {
     "float32": ("float", "int", "__int_as_float(0x7f800000)", "__int_as_float(0x7fffffff)"),
     "float64": ("double", "i64", "__longlong_as_double(0x7ff0000000000000ll)", "__longlong_as_double(0x7fffffffffffffffll)"),
@@ -78,6 +78,13 @@ def kind_of_number(real: str) -> list[str]:
     return [*_KIND.format(*_KINDS[real]).splitlines(), *_NUMBERS.read_text(encoding="utf-8").splitlines()]
 
 
+def heading(real: str, columns: int, span: int, **numbers) -> list[str]:
+    """What a text over panels begins with; its numbers, of which those that only sweeps use may be left out."""
+    unused = {"chunk": span, "halo": 1, "margin": 0, "states": 1, "windowed": "false"}
+    constants = _BEGIN.format(columns=columns, span=span, **(unused | numbers)).splitlines()
+    return [*kind_of_number(real), *constants, "", *_STRUCTURES.read_text(encoding="utf-8").splitlines()]
+
+
 class _Drivers(Sweeps):
     """The kernels."""
 
@@ -91,10 +98,9 @@ class _Drivers(Sweeps):
         self.w(*(f"// {line}".rstrip(" \\") for line in about))
         numbers = {"columns": s.columns, "span": s.height, "chunk": s.chunk, "halo": s.halo, "margin": s.margin}
         numbers |= {"states": self.states, "windowed": str(self.windowed).lower()}
-        self.w(*kind_of_number(p.real), *_BEGIN.format(**numbers).splitlines())
-        self.w("", *_STRUCTURES.read_text(encoding="utf-8").splitlines())
+        self.w(*heading(p.real, **numbers))
         if self.planes:
-            self.w("", *constants(ring(s), 4), *_SOURCES.read_text(encoding="utf-8").splitlines())
+            self.w(*structures(ring(s), joined=4))
         for starts in p.start_variants(p.always_starts):
             self.advance(starts)
 

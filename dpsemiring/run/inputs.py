@@ -177,9 +177,9 @@ def bind(
 
 
 def worth_fusing(recurrence: Recurrence, shape: tuple[int, int, int], on_device: bool) -> bool:
-    """Whether an engine that can do without the whole costs of sources does so, for a main plane of that shape. On a device it
-    always pays: whole costs are made item by item."""
-    return (on_device or math.prod(shape) >= WORTH_FUSING) and not recurrence.ends_read
+    """Whether an engine that has kernels for the costs of sources is asked to use them, for a main plane of that shape. On a
+    device always: otherwise costs are made item by item."""
+    return on_device or (math.prod(shape) >= WORTH_FUSING and not recurrence.ends_read)
 
 
 def settle(problem: Problem, survey) -> None:

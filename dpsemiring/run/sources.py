@@ -199,6 +199,7 @@ class BoundSource:
 
     def __init__(self, plane: str, source: Source, place: Place = HOST):
         self.plane, self.place = plane, place
+        self.made_by: Any = None  # an engine's kernels, where these make the cost and take back what flows to it
         self.atoms = [BoundAtom(plane, scale, atom, place) for scale, atom in source.parts]
         sizes = {a.size for a in self.atoms}
         if len(sizes) > 1:
@@ -211,6 +212,8 @@ class BoundSource:
     def make(self, n_len: np.ndarray, m_len: np.ndarray, forbid: float, refuse: Refuse = _raise) -> np.ndarray:
         """The cost, 0 beyond the lengths."""
         self.lengths = n_len, m_len
+        if self.made_by is not None:
+            return self.made_by.whole.make(forbid).reshape(self.shape)
         for atom in self.atoms:
             atom.refuse = refuse
         out = self.place.zeros((self.batch, *self.shape[-2:]), self.real)
@@ -247,7 +250,14 @@ class BoundSource:
 def gradient(sources: Mapping[str, BoundSource], name: str, flows: Mapping[str, np.ndarray]) -> np.ndarray:
     """What flows to the named array, from what flows to each plane, (N, M) or (B, N, M)."""
     with np.errstate(all="ignore"):
-        parts = [atom.back(i, flows[s.plane].reshape(s.batch, *s.shape[-2:]), s.lengths) for s, atom, i in uses(sources, name)]
+        parts, known = [], set()
+        for source, atom, i in uses(sources, name):
+            flow = flows[source.plane].reshape(source.batch, *source.shape[-2:])
+            if source.made_by is None:
+                parts.append(atom.back(i, flow, source.lengths))
+            elif source.plane not in known:  # of all its terms
+                parts.append(source.made_by.whole.back(name, flow))
+                known.add(source.plane)
     return sum(parts[1:], parts[0])
 
 

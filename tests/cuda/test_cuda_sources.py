@@ -61,7 +61,7 @@ def never_whole(monkeypatch):
 
 def agree(topology, semiring, source, lengths, params=None, room=1e-10, marginals=True, **options):
     wanted = cases.reference(topology, semiring)(source, lengths, params)
-    found = cases.emulated(topology, semiring, **(cases.SMALL | options))(source, lengths, params)
+    found = cases.emulated(topology, semiring, **({**cases.SMALL, "needed": True} | options))(source, lengths, params)
     np.testing.assert_allclose(found.total, wanted.total, rtol=room)
     for _, atom in source.parts:
         for name in [atom.names[0]] if np.asarray(atom.inputs[list(atom.inputs)[1]]).dtype.kind in "iu" else atom.names:
@@ -79,6 +79,21 @@ def agree(topology, semiring, source, lengths, params=None, room=1e-10, marginal
 def test_agrees_with_whole_costs(case, never_whole):
     topology, semiring, source, lengths = SOURCES[case]
     agree(topology, semiring, source(), lengths, marginals=case in ("sqeuclidean", "path", "lookup"))
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_whole_costs_made_by_kernels(case):
+    topology, semiring, source, lengths = SOURCES[case]
+    agree(topology, semiring, source(), lengths, marginals=False, needed=False)
+
+
+def test_whole_costs_four_columns_at_once():
+    """Where rows have a multiple of them; with no stray and no race."""
+    y, labels = RNG.random((B, 140, D)), RNG.integers(0, V, (B, 140))
+    source = dp.costs.sqeuclidean(X, y) - dp.costs.gather(LOG_PROBS, labels)
+    lengths = np.array([19, 7, 12]), np.array([139, 64, 1])
+    for mode in ({"races": True, "threads": 64}, {"sanitize": True}):
+        agree(dp.topologies.dtw(), SOFTMIN, source, lengths, columns=4, span=32, chunk=32, marginals=False, needed=False, **mode)
 
 
 def test_panels_as_wide_as_on_the_gpu(never_whole):
@@ -107,7 +122,7 @@ def test_the_order_of_threads_changes_nothing():
     """Panels add to the same frames one after the other."""
 
     def found(**options):
-        result = cases.emulated(dp.topologies.dtw(), SOFTMIN, **cases.SMALL, threads=64, grid=1, **options)(
+        result = cases.emulated(dp.topologies.dtw(), SOFTMIN, **cases.SMALL, needed=True, threads=64, grid=1, **options)(
             dp.costs.sqeuclidean(X, Y)
         )
         return result.total, result.grad("x"), result.grad("y")
@@ -132,26 +147,27 @@ def test_a_missing_barrier_is_caught():
         assert count == text.count("Q0.clear(from")
         return found
 
-    solver = cases.emulated(dp.topologies.dtw(), SOFTMIN, **cases.SMALL, races=True, edit=without)
+    solver = cases.emulated(dp.topologies.dtw(), SOFTMIN, **cases.SMALL, needed=True, races=True, edit=without)
     with pytest.raises(Exception, match="race"):
         solver(dp.costs.sqeuclidean(X, Y)).grad("x")
 
 
-def test_what_a_whole_cost_would_show():
+@pytest.mark.parametrize("needed", [True, False])
+def test_what_a_whole_cost_would_show(needed):
     """NaN spoils its item; an infinite feature forbids; a cost beyond the range is no infinity; padding is not looked at."""
     x, y = X.copy(), Y.copy()
     x[0, 3, 1] = np.nan
     x[1, 2, 0], x[1, 8:] = np.inf, np.nan
     y[2, 4, 2] = 1e200
     lengths = np.array([19, 8, 12]), np.array([45, 33, 9])
-    solver = cases.emulated(dp.topologies.dtw(), dp.Softmin(0.5), **cases.SMALL)
+    solver = cases.emulated(dp.topologies.dtw(), dp.Softmin(0.5), **cases.SMALL, needed=needed)
     result = solver(dp.costs.sqeuclidean(x, y), lengths)
     assert np.isnan(result.total).tolist() == [True, False, True] and np.isposinf(result.total[1])
     grad = result.grad("x")
     assert np.isnan(grad[0]).all() and np.isnan(grad[2, :12]).all()
     assert not grad[1].any() and not grad[2, 12:].any()
     steps = [dp.Step(1, 0), dp.Step(1, 1), dp.Step(2, 1), dp.Step(0, 1)]  # (2, 1) leaps over the row that is forbidden
-    agree(dp.Topology(steps), dp.Softmin(0.5), dp.costs.sqeuclidean(x[1:2, :8], y[1:2]), None, marginals=False)
+    agree(dp.Topology(steps), dp.Softmin(0.5), dp.costs.sqeuclidean(x[1:2, :8], y[1:2]), None, marginals=False, needed=needed)
 
 
 @pytest.mark.skipif(missing_cuda_compiler() is not None, reason=f"{missing_cuda_compiler()}")

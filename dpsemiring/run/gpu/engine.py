@@ -11,7 +11,7 @@ import numpy as np
 
 from dpsemiring.algebra.expr import value_of
 from dpsemiring.lower.cuda_ends import cuda_ends
-from dpsemiring.lower.cuda_sources import reads_once
+from dpsemiring.lower.cuda_sources import FORMS, reads_once
 from dpsemiring.lower.cuda_text import Module, cuda_module
 from dpsemiring.lower.ends import swept
 from dpsemiring.lower.ir import Recurrence
@@ -21,7 +21,7 @@ from dpsemiring.lower.schedule import LANES, Schedule, panels
 from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.engine import Backward, Run, path_bound
 from dpsemiring.run.gpu.arguments import of_item, of_site
-from dpsemiring.run.gpu.choice import Choice, choose, described, options
+from dpsemiring.run.gpu.choice import COLUMNS, Choice, choose, described, options
 from dpsemiring.run.gpu.device import Device
 from dpsemiring.run.gpu.ends import EndKernels
 from dpsemiring.run.gpu.fused import GpuFused, fuse
@@ -31,6 +31,7 @@ from dpsemiring.run.inputs import Problem
 from dpsemiring.run.total import Ends, Flows, Totaller, Totals
 
 THREADS = 128  # of a CUDA block; warps of a block have nothing in common
+BUSY, MOST_WHOLE = 6, 1 << 30  # panels for each multiprocessor that keep it busy; bytes of whole costs that sources may take
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ class GpuEngine:
         grid: number of CUDA blocks; by default what the device takes for so many warps.
         together: one text for all kernels, and one backward kernel that gives everything: quicker to build.
         memory: bytes that a call may have beside costs and gradients; by default see `choose`.
+        needed: whether sweeps make the costs of sources; by default where that pays.
     """
 
     looks = True
@@ -70,8 +72,9 @@ class GpuEngine:
         grid: int | None = None,
         together: bool = False,
         memory: int | None = None,
+        needed: bool | None = None,
     ) -> None:
-        self.recurrence, self.device, self.memory = recurrence, device, memory
+        self.recurrence, self.device, self.memory, self._needed = recurrence, device, memory, needed
         self._threads, self._grid, self._together = threads, grid, together
         self._cut = {"columns": columns, "span": span, "chunk": chunk}
         self._among = options(recurrence, **self._cut)
@@ -85,14 +88,27 @@ class GpuEngine:
 
     def another(self, recurrence: Recurrence) -> GpuEngine:
         options = {"threads": self._threads, "grid": self._grid, "together": self._together, "memory": self.memory}
+        options["needed"] = self._needed
         return GpuEngine(recurrence, self.device, **options, **self._cut)
 
     def fuse(self, source, n_len, m_len, forbid, real, ranges=None, refuse=None) -> GpuFused | None:
-        """See `run.fused.Fuse`; the window and what is forbidden are left to the kernels."""
-        if not reads_once(self.recurrence, source.plane):
+        """See `run.fused.Fuse`; the window and what is forbidden are left to the kernels. Those make whole costs too."""
+        once = reads_once(self.recurrence, source.plane)
+        shift = next(s.at[1] for s in self.recurrence.sites if s.role == "cost" and s.name == source.plane) if once else 0
+        made = fuse(source, (n_len, m_len), real, shift, refuse)
+        if made is None:
             return None
-        at = next(s.at for s in self.recurrence.sites if s.role == "cost" and s.name == source.plane)
-        return fuse(source, (n_len, m_len), real, at, refuse)
+        source.made_by = made
+        return made if once and not self.recurrence.ends_read and self._sweeps_make(made) else None
+
+    def _sweeps_make(self, made: GpuFused) -> bool:
+        """Whether costs are made by the warps that sweep them. Tables always, since it costs little; sums over features where
+        there are so many warps that they keep the device busy, or where the whole cost would be large."""
+        if self._needed is not None or not any(kind in FORMS for kind in made.kinds):
+            return self._needed is not False
+        items, rows, cols = len(made.nan), *made.source.shape[-2:]
+        size, most = items * rows * cols * made.real.itemsize, MOST_WHOLE if self.memory is None else self.memory
+        return items * -(-cols // (LANES * max(COLUMNS))) >= BUSY * self.device.processors or size > most
 
     def plan(self, real: np.dtype, schedule: Schedule, fused: tuple = ()) -> Plan:
         """`fused` as in `Plan`."""

@@ -8,83 +8,169 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
-from dpsemiring.lower.cuda_sources import ARRAYS, MOVING
+from dpsemiring.lower.cuda_sources import ARRAYS, FORMS, MOVING
+from dpsemiring.lower.cuda_whole import BLOCK, JOINED, cuda_whole
 from dpsemiring.lower.schedule import LANES
+from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.fused import kinds
 from dpsemiring.run.local_costs import Prepared, as_it_stands
 from dpsemiring.run.sources import BoundAtom, BoundSource
 
 QUAD = 4  # features that kernels fetch at once
 MOST_ENTRIES = 1 << 12  # of a table whose rows are named: each panel has flows of its own to it
+THREADS = 128  # of a CUDA block
 
 
 class GpuFused:
-    """A source whose cost is never made as a whole; see `Fused`."""
-
-    seen = False
-    largest = 0.0  # of a plane that no cell reads
-
-    def __init__(self, terms: list[_Frames | _Entries], nan):
-        self.terms, self.nan = terms, nan
-        self.kinds = tuple(t.kind for t in terms)
-        self.names = {t.bound.atom.names[place] for t in terms for place in t.places}
-
-    def inputs(self, plane: str) -> dict[str, Any]:
-        """What kernels are given, by name; `plane` as in `Term.name`."""
-        return {f"{plane}_{k}_{name}": value for k, t in enumerate(self.terms) for name, value in t.inputs().items()}
-
-    def taken(self, plane: str, given: dict[str, Any]) -> list[dict[str, Any]]:
-        """What kernels gave, by term and array."""
-        return [{a: given[f"d{plane}_{k}_{a}"] for a in MOVING[t.kind]} for k, t in enumerate(self.terms)]
-
-    def gradients(self) -> list[dict[str, Any]]:
-        """Zeros in place of that."""
-        found = ((t.inputs(), MOVING[t.kind]) for t in self.terms)
-        zeros = self.terms[0].bound.place.zeros
-        return [{a: zeros((len(self.nan), *(own[e] for e in extents))) for a, extents in moving.items()} for own, moving in found]
-
-    def back(self, name: str, gradients) -> Any:
-        """The gradient of a named input, in its own shape, from what kernels gave."""
-        with np.errstate(all="ignore"):
-            found = [
-                term.back(place, own)
-                for term, own in zip(self.terms, gradients)
-                for place in term.places
-                if term.bound.atom.names[place] == name
-            ]
-        return sum(found[1:], found[0])
-
-
-def fuse(source: BoundSource, lengths: tuple, real: np.dtype, at: tuple[int, int], refuse) -> GpuFused | None:
-    """A source as kernels of that kind of number take it, or None if its cost must be made as a whole.
+    """A source of which kernels make the cost; see `Fused`. They may also make it as a whole.
 
     Parameters
     ----------
+    source : BoundSource
     lengths : pair of (B,) int
         Those of each item within the plane.
     real : dtype
         In which the kernels work.
-    at : pair of int
-        Where cells read the plane, from their own place.
-    refuse : f(bad, error)
-        Raises ``error(b)`` for the first item that is bad, or makes such items NaN.
+    shift : int
+        Which column of the plane cells read, from their own.
+    wrong : (B,) bool
+        Items that hold what they must not, of which nothing is read.
+    """
+
+    seen = False
+    largest = 0.0  # of a plane that no cell reads
+
+    def __init__(self, source: BoundSource, lengths: tuple, real: np.dtype, shift: int, wrong):
+        self.source, self.lengths, self.real, self.shift, self.nan = source, lengths, real, shift, wrong
+        kinds = (("entries" if a.rows is None else "lookups") if a.takes_labels else a.kind.form for a in source.atoms)
+        self.kinds = tuple(kinds)
+        self.names = {name for name, _, _ in source.named()}
+
+    @cached_property
+    def terms(self) -> list[_Frames | _Entries]:
+        """As sweeps take them."""
+        return self._terms(self.shift)
+
+    @cached_property
+    def whole(self) -> Whole:
+        """The cost as a whole."""
+        return Whole(self.source, self.lengths, self.real, self.terms if self.shift == 0 else self._terms(0), self.nan)
+
+    def _terms(self, shift: int):
+        with np.errstate(all="ignore"):
+            return [
+                (_Frames if kind in FORMS else _Entries)(a, kind, self.lengths, self.real, shift)
+                for kind, a in zip(self.kinds, self.source.atoms)
+            ]
+
+    def inputs(self, plane: str) -> dict[str, Any]:
+        """What kernels are given, by name; `plane` as in `Term.name`."""
+        return _inputs(plane, self.terms)
+
+    def taken(self, plane: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """What kernels gave, by term and array."""
+        return _taken(plane, self.terms, given)
+
+    def gradients(self) -> list[dict[str, Any]]:
+        """Zeros in place of that."""
+        found = ((t.inputs(), MOVING[t.kind]) for t in self.terms)
+        zeros, items = self.source.place.zeros, len(self.nan)
+        return [{a: zeros((items, *(own[e] for e in extents))) for a, extents in moving.items()} for own, moving in found]
+
+    def back(self, name: str, gradients) -> Any:
+        """The gradient of a named input, in its own shape, from what kernels gave."""
+        return _back(name, self.terms, gradients)
+
+
+class Whole:
+    """The cost of a source as an array, and what flows back from that: by a launch, and one or two for each term."""
+
+    def __init__(self, source: BoundSource, lengths: tuple, real: np.dtype, terms: list[_Frames | _Entries], wrong):
+        self.place, self.lengths, self.real, self.terms, self.wrong = source.place, lengths, real, terms, wrong
+        self.shape = len(wrong), *source.shape[-2:]
+        columns = JOINED if self.shape[2] % JOINED == 0 else 1
+        self.panels, self.blocks = -(-self.shape[2] // (LANES * columns)), -(-self.shape[1] // BLOCK)
+        self.module = _text(tuple(t.kind for t in terms), real.name, columns)
+        self.across = LANES * columns
+
+    def make(self, forbid: float) -> Any:
+        """(B, N, M)"""
+        plane = self.place.zeros(self.shape, self.real)
+        self._launch("make", {"plane": plane, "forbid": forbid}, self.panels * self.blocks)
+        return plane
+
+    def back(self, name: str, flow) -> Any:
+        """The gradient of a named input, in its own shape, from what flows to the cost."""
+        given: dict[str, Any] = {"plane": contiguous(flow, self.real)}
+        for k, term in enumerate(self.terms):
+            for place in term.places:
+                if term.bound.atom.names[place] == name:
+                    kernel = ("columns" if place else "rows") if term.kind in FORMS else "table"
+                    self._launch(f"{kernel}{k}", given, max(self.panels * QUAD, self.blocks * QUAD))
+        return _back(name, self.terms, _taken("P", self.terms, given, ""))
+
+    def _launch(self, kernel: str, given: dict[str, Any], tasks: int) -> None:
+        items, rows, width = self.shape
+        arguments = self.module.kernels[kernel]
+        grid = self.place.blocks(-(-items * tasks * LANES // THREADS))
+        sizes = {"items": items, "panels": self.blocks, "warps": grid * THREADS // LANES, "across": self.across}
+        constant = self.place.constant
+        given |= {"items": items, "rows": rows, "width": width, "panels": self.panels, "blocks": self.blocks, "skip": self.wrong}
+        given |= {"n_len": constant(self.lengths[0]), "m_len": constant(self.lengths[1])} | _inputs("P", self.terms, "")
+        for a in arguments:
+            if a.shape and a.name not in given:
+                shape = tuple(s if isinstance(s, int) else sizes.get(s, given.get(s)) for s in a.shape)
+                array = given[a.name] = self.place.empty(shape, np.int32 if a.type == "int*" else self.real)
+                given[f"{a.name}_b"] = math.prod(shape[-2:])
+                if a.cleared:
+                    array[...] = np.where(self.wrong, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
+        if items and rows and width:
+            values = [given[a.name] for a in arguments]
+            self.place.launch(self.module.text, kernel, grid, THREADS, [a.type for a in arguments], values)
+
+
+_text = lru_cache(maxsize=256)(cuda_whole)
+
+
+def _inputs(plane: str, terms, between: str = "_") -> dict[str, Any]:
+    return {f"{plane}{between}{k}_{name}": value for k, t in enumerate(terms) for name, value in t.inputs().items()}
+
+
+def _taken(plane: str, terms, given, between: str = "_") -> list[dict[str, Any]]:
+    return [{a: given.get(f"d{plane}{between}{k}_{a}") for a in MOVING[t.kind]} for k, t in enumerate(terms)]
+
+
+def _back(name: str, terms, gradients) -> Any:
+    with np.errstate(all="ignore"):
+        found = [
+            term.back(place, own)
+            for term, own in zip(terms, gradients)
+            for place in term.places
+            if term.bound.atom.names[place] == name
+        ]
+    return sum(found[1:], found[0])
+
+
+def fuse(source: BoundSource, lengths: tuple, real, shift: int, refuse) -> GpuFused | None:
+    """A source as kernels of that kind of number take it, or None if they do not know it; arguments as in `GpuFused`.
+
+    ``refuse(bad, error)`` raises ``error(b)`` for the first item that is bad, or makes such items NaN.
     """
     if kinds(source) is None:
         return None
-    source.lengths = lengths
-    terms = []
+    source.lengths, nan = lengths, source.place.zeros(len(lengths[0]), bool)
     for atom in source.atoms:
         if atom.rows is not None and math.prod(atom.arrays[0].shape[1:]) > MOST_ENTRIES:
             return None
         for wrong in _wrong(atom, lengths):
             refuse(wrong, lambda b, atom=atom: atom.refusal(b, *(own[b] for own in lengths)))
-        with np.errstate(all="ignore"):
-            terms.append((_Entries if atom.takes_labels else _Frames)(atom, lengths, np.dtype(real), at[1]))
-    return GpuFused(terms, source.place.zeros(len(lengths[0]), bool))
+            nan = nan | wrong
+    return GpuFused(source, lengths, np.dtype(real), shift, nan)
 
 
 def _wrong(atom: BoundAtom, lengths) -> Iterator:
@@ -106,8 +192,8 @@ class _Frames:
 
     places = (0, 1)
 
-    def __init__(self, atom: BoundAtom, lengths: tuple, real: np.dtype, shift: int):
-        self.bound, self.kind, self.lengths = atom, atom.kind.form, lengths
+    def __init__(self, atom: BoundAtom, kind: str, lengths: tuple, real: np.dtype, shift: int):
+        self.bound, self.kind, self.lengths = atom, kind, lengths
         self.prepared: list[Prepared | None] = []
         place, options, frames = atom.place, atom.atom.options, []
         for array, side in zip(atom.arrays, (atom.kind.rows, atom.kind.columns)):
@@ -167,8 +253,8 @@ class _Entries:
 
     places = (0,)
 
-    def __init__(self, atom: BoundAtom, lengths: tuple, real: np.dtype, shift: int):
-        self.bound, self.kind, self.lengths = atom, "entries" if atom.rows is None else "lookups", lengths
+    def __init__(self, atom: BoundAtom, kind: str, lengths: tuple, real: np.dtype, shift: int):
+        self.bound, self.kind, self.lengths = atom, kind, lengths
         table, labels = atom.arrays
         self.tall, self.wide = table.shape[1:]
         self.rows_first = len(table) > 1 and _in_order(table.swapaxes(0, 1))  # torch's CTC has frames before items

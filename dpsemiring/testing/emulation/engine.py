@@ -22,7 +22,7 @@ class EmulatedEngine(GpuEngine):
     Args:
         recurrence: that of a solver, as in ``solver.engine = EmulatedEngine(solver.recurrence)``.
         device: an `EmulatedDevice`, for arrays that live there; by default one is made of ``of_device``.
-        threads, columns, span, chunk, grid, together, memory: see ``GpuEngine``; by default a warp for each panel.
+        threads, columns, span, chunk, grid, together, memory, needed: see ``GpuEngine``; by default a warp for each panel.
         edit: changes a text before it is built, to plant a fault.
         **of_device: see ``EmulatedDevice``.
     """
@@ -41,16 +41,18 @@ class EmulatedEngine(GpuEngine):
         grid: int | None = None,
         together: bool = False,
         memory: int | None = None,
+        needed: bool | None = None,
         edit: Callable[[str], str] = lambda text: text,
         **of_device,
     ) -> None:
         of_engine = {"threads": threads, "columns": columns, "span": span, "chunk": chunk, "grid": grid}
-        of_engine |= {"together": together, "memory": memory}
+        of_engine |= {"together": together, "memory": memory, "needed": needed}
         super().__init__(recurrence, device or EmulatedDevice(**of_device), **of_engine)
         self._edit = edit
 
     def another(self, recurrence: Recurrence) -> EmulatedEngine:
         options = {"threads": self._threads, "grid": self._grid, "together": self._together, "memory": self.memory}
+        options["needed"] = self._needed
         return EmulatedEngine(recurrence, self.device, edit=self._edit, **options, **self._cut)
 
     def module(self, job: str, plan: Plan, wanted: Wanted = Wanted()) -> Module:
