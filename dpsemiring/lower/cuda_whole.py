@@ -18,8 +18,8 @@ JOINED = 4  # columns of a lane where a row has a multiple of them
 
 
 def cuda_whole(kinds: tuple[str, ...], real: str, columns: int) -> Module:
-    """`make` and, for each term, `columns`, `rows` or `table`, of lanes with so many columns: `JOINED` where the width of the plane
-    is a multiple of that, otherwise 1."""
+    """`make` and, for each term, `columns`, `rows` or `table`, of lanes with so many columns: `JOINED` where the plane's width is
+    a multiple of that, otherwise 1."""
     text = _Text(kinds, real, columns)
     text.make()
     for k, term in enumerate(text.terms):
@@ -53,9 +53,8 @@ class _Text:
         with w.block(")"):
             w("const int lane = threadIdx.x % LANES;")
             w("const i64 warp = (blockIdx.x * i64(blockDim.x) + threadIdx.x) / LANES;")
-            with w.block(
-                f"for (i64 q = warp; q < {' * '.join(['items', *tasks.values()])}; q += gridDim.x * (blockDim.x / LANES))"
-            ):
+            count = " * ".join(["items", *tasks.values()])
+            with w.block(f"for (i64 q = warp; q < {count}; q += i64(gridDim.x) * blockDim.x / LANES)"):
                 w("i64 rest = q;")
                 for task, count in tasks.items():
                     w(f"const i64 {task} = rest % ({count});", f"rest /= {count};")
