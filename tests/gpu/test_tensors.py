@@ -68,7 +68,7 @@ def test_costs_of_sources_are_not_made(emulated, across, monkeypatch):
 
     topology, semiring = dp.topologies.dtw(), dp.Softmin(0.5)
     wanted = derivatives(dp.compile(topology, semiring, engine="reference"))
-    solver = emulated.solver(topology, semiring)
+    solver = emulated.solver(topology, semiring, needed=True)
     monkeypatch.setattr(inputs, "WORTH_FUSING", 0)
     monkeypatch.setattr(inputs.Reading, "made", None)
     across()
