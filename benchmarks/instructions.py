@@ -24,6 +24,7 @@ from benchmarks.gpu import memory
 from dpsemiring.lower.build import build
 from dpsemiring.lower.cuda_cells import Sweeps
 from dpsemiring.lower.cuda_text import cuda_module
+from dpsemiring.lower.cuda_whole import JOINED, cuda_whole
 from dpsemiring.lower.forms import compiled_form, over
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import LANES, panels
@@ -39,6 +40,7 @@ CASES = {
 # and the lanes a cycle of its unit for special functions and conversions
 PROCESSORS, CLOCK, BANDWIDTH = 132, 1.755e9, 3.35e12
 ISSUED, SPECIAL = 4, 16
+FROM_SERIES = (32, 1024, 1024), 64  # items, rows, columns; features
 KINDS = {
     "special": r"MUFU|F2I|I2F|FRND|F2F|POPC|FLO|BREV",
     "float": r"F(ADD|MUL|FMA|SEL|SETP|MNMX|CHK|SET|SWZADD)|D(ADD|MUL|FMA|SETP)",
@@ -60,7 +62,7 @@ def main() -> None:
     options.add_argument("--write", type=Path, help="a file for the table")
     given = options.parse_args()
     table = [*_head(given.architecture), *(row for name in CASES for row in _rows(name, given.architecture))]
-    table = "\n".join([*table, *_memory()]) + "\n"
+    table = "\n".join([*table, *_features(given.architecture), *_memory()]) + "\n"
     print(table)
     if given.write:
         given.write.write_text(table)
@@ -75,6 +77,29 @@ def _head(architecture):
         "| kernel | columns of a lane | loop | all | " + " | ".join(KINDS) + " | bytes a cell | bound, Gcells/s |",
         "|---" * (6 + len(KINDS)) + "|",
     ]
+
+
+def _features(architecture):
+    """What sums over features come to, for each cell and feature."""
+    (items, rows, cols), depth = FROM_SERIES
+    yield from ["", "## Squared differences of frames", "", "Instructions for each cell and feature, float32."]
+    yield from ["", "| columns of a lane | loop | all | " + " | ".join(KINDS) + " |", "|---" * (3 + len(KINDS)) + "|"]
+    for columns in (1, JOINED):
+        loops = _loops(_compiled(cuda_whole(("differences",), "float32", columns).text, architecture), "FFMA")
+        total = 0.0
+        for kernel, loop in (("make", "the cost"), ("columns0", "back to columns"), ("rows0", "back to rows")):
+            body = max(loops[kernel], key=lambda body: sum("FFMA" in x for x in body))
+            terms = sum("FFMA" in x for x in body)  # one for each cell and feature
+            counts = _by_kind(body, 1 / terms)
+            total += counts.total()
+            numbers = " | ".join(f"{counts[kind]:.2f}" for kind in KINDS)
+            yield f"| {columns} | {loop} | {counts.total():.2f} | {numbers} |"
+    seconds = items * rows * cols * depth * total / LANES / (ISSUED * CLOCK * PROCESSORS)
+    yield ""
+    yield (
+        f"{items} x {rows} x {cols} with {depth} features, made once as a whole and taken back to both series: "
+        f"{1e3 * seconds:.2f} ms if nothing ever waited, beside the sweeps."
+    )
 
 
 def _memory():
@@ -128,8 +153,8 @@ def _compiled(text: str, architecture: str) -> str:
         return subprocess.run([tool, "-c", "-ndf", "kernel.cubin"], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def _loops(machine_code: str) -> dict[str, list[list[str]]]:
-    """By kernel, the instructions of its innermost loops over time: those that shuffle."""
+def _loops(machine_code: str, holds: str = "SHFL") -> dict[str, list[list[str]]]:
+    """By kernel, the instructions of its innermost loops that hold some: those over time shuffle."""
     found: dict[str, list[list[str]]] = {}
     for part in re.split(r"\n\s*\.section\s+\.text\.", machine_code)[1:]:
         kernel, labels, code = re.match(r"\w+", part)[0], {}, []
@@ -139,7 +164,7 @@ def _loops(machine_code: str) -> dict[str, list[list[str]]]:
             elif instruction := re.match(r"\s*/\*[0-9a-f]+\*/\s+(.*?)\s*;", line):
                 code.append(instruction[1])
         back = [(labels.get(m[1], len(code)), i) for i, x in enumerate(code) if (m := re.search(r"BRA.*?`\((\.L_x_\d+)\)", x))]
-        loops = [(a, b) for a, b in back if a <= b and any("SHFL" in x for x in code[a:b])]
+        loops = [(a, b) for a, b in back if a <= b and any(holds in x for x in code[a:b])]
         inner = [(a, b) for a, b in loops if not any((c, d) != (a, b) and a <= c and d <= b for c, d in loops)]
         bodies = [code[a : b + 1] for a, b in inner]
         # not: where lanes of a warp have parted, and where a warp takes its next panel
@@ -161,10 +186,14 @@ def _count(plan: Plan, body: list[str]) -> Counter:
     that comes from the lane beside."""
     numbers = len(plan.recurrence.semiring.trace.moving) if _back(body) else len(plan.kinds)
     times = sum("SHFL" in x for x in body) / (2 * numbers * len(Sweeps(plan).outside_lane))
+    return _by_kind(body, 1 / (plan.schedule.columns * times))
+
+
+def _by_kind(body: list[str], each: float) -> Counter:
     counts: Counter = Counter()
     for instruction in body:
         op = re.sub(r"^@!?U?P\w+\s+", "", instruction)
-        counts[next(kind for kind, pattern in KINDS.items() if re.match(pattern, op))] += 1 / (plan.schedule.columns * times)
+        counts[next(kind for kind, pattern in KINDS.items() if re.match(pattern, op))] += each
     return counts
 
 
