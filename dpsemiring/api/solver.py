@@ -149,8 +149,9 @@ class Solver:
         run = None
         if problem.unseen:  # numbers are looked at while they are used
             run = engine.forward(problem, list_ends(self.recurrence, problem))
-            settle(problem, engine.survey)
-        if not fits(engine, problem):
+            if not problem.judged:
+                settle(problem, engine.survey)
+        if not problem.judged and not fits(engine, problem):
             engine, problem, run = self.plain(engine), in_float64(problem), None
         if run is None:
             run = engine.forward(problem, list_ends(self.recurrence, problem))

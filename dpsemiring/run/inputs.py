@@ -55,6 +55,7 @@ class Problem:
     home: Place = HOST
     checked: bool = True
     sizes: dict[str, Any] = field(default_factory=dict)  # planes whose largest sizes, by item, the survey has found
+    judged: bool = False  # whether items that hold what is refused, or too much for the carrier, have been marked on the way
 
     def handed(self, array):
         """An array as the caller is given it."""
@@ -445,8 +446,9 @@ def _survey_params(recurrence, problem):
             allowed = forbid if i in recurrence.penalties else np.inf
             text = f"params[{site.name!r}] holds {-allowed:+}; a step is forbidden by {allowed:+}"
             problem.refuse(((values == -allowed) & inside).any(axis=(1, 2)), lambda b: ValueError(text))
-    for values in problem.params.values():
-        problem.nan |= np.isnan(values)
+    for name, value in recurrence.semiring.params.items():
+        if isinstance(value, Param):
+            problem.nan |= np.isnan(problem.params[name])
 
 
 def read_columns(recurrence, problem, name, excess):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from dpsemiring.algebra.arrays import evaluate
-from dpsemiring.algebra.expr import Node, postorder, value_of
-from dpsemiring.lower.ir import Recurrence, site_number
+from dpsemiring.lower.ir import Recurrence
+from dpsemiring.lower.limits import exceeds, most_paid
 from dpsemiring.run.arrays import HOST
 from dpsemiring.run.engine import Engine, path_bound
 from dpsemiring.run.inputs import Problem, read_columns
@@ -22,15 +20,10 @@ def fits(engine: Engine, problem: Problem) -> bool:
     recurrence = engine.recurrence
     if recurrence.semiring.trace.limits is None or not problem.batch:
         return True
-    step, path, length = _limits(recurrence, problem)
-    sizes = [_largest(engine, problem, i) for i in range(len(recurrence.sites))]
-    bounds = [_bound(order, sizes) for order in _paid(recurrence)]
-    cells = path_bound(recurrence, problem) + 1
+    sizes = [size_of(engine, problem, i) for i in range(len(recurrence.sites))]
+    beyond = exceeds(most_paid(recurrence, sizes), path_bound(recurrence, problem) + 1, _limits(recurrence, problem))
     if problem.place is HOST:
-        most = max(bounds, default=0.0)
-        return most <= step and most * cells <= path and cells <= length
-    most = reduce(_greater, bounds, 0.0)
-    beyond = (most > step) | (most * cells > path) | (cells > length)
+        return not beyond
     beyond = beyond if problem.place.owns(beyond) else problem.place.full(1, bool(beyond))
     if problem.checked:
         return not problem.place.host(beyond).any()
@@ -38,8 +31,7 @@ def fits(engine: Engine, problem: Problem) -> bool:
     return True
 
 
-# of each recurrence, what is the same at every call: the weights that are paid, and the limits for the last parameters
-_weights: WeakKeyDictionary[Recurrence, list[list[Node]]] = WeakKeyDictionary()
+# of each recurrence, the limits for the last parameters
 _last: WeakKeyDictionary[Recurrence, tuple] = WeakKeyDictionary()
 
 
@@ -56,15 +48,6 @@ def _limits(recurrence, problem) -> tuple[Any, ...]:
     return last[1]
 
 
-def _paid(recurrence) -> list[list[Node]]:
-    """The nodes of each weight, the weight being the last."""
-    paid = _weights.get(recurrence)
-    if paid is None:
-        weights = [a.weight for a in recurrence.arcs] + [e.weight for e in recurrence.ends]
-        paid = _weights[recurrence] = list({id(w[0]): postorder([w[0]]) for w in weights if w is not None}.values())
-    return paid
-
-
 def largest(array: np.ndarray, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> float:
     """The greatest finite absolute value in rows ``:rows[b]``, columns ``lo[b, n] <= m < hi[b, n]``."""
     columns = np.arange(array.shape[2])
@@ -72,7 +55,7 @@ def largest(array: np.ndarray, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray)
     return float(np.abs(array).max(initial=0.0, where=inside & np.isfinite(array)))
 
 
-def _largest(engine, problem, i):
+def size_of(engine: Engine, problem: Problem, i: int) -> Any:
     """The greatest finite absolute value of site i, of those that may be read."""
     r, site = engine.recurrence, engine.recurrence.sites[i]
     if site.role == "mask":
@@ -89,35 +72,3 @@ def _largest(engine, problem, i):
         return problem.unseen[site.name]
     lo, hi = read_columns(r, problem, site.name, excess)
     return engine.largest(array, problem.n_len + excess[0], lo, hi)
-
-
-def _greater(a, b):
-    """The greater of two numbers, or by item."""
-    return max(a, b) if isinstance(a, float) and isinstance(b, float) else np.maximum(a, b)
-
-
-def _bound(order: list[Node], sizes: list):
-    """What a weight is at most, in absolute value, where it is finite."""
-    value: dict[int, Any] = {}
-    for n in order:
-        args = [value[id(a)] for a in n.args]
-        if n.op == "const":
-            x = float(value_of(n))
-            value[id(n)] = abs(x) if math.isfinite(x) else 0.0
-        elif n.op == "var":
-            value[id(n)] = sizes[site_number(n)]
-        elif n.kind == "bool":
-            value[id(n)] = 0.0
-        else:
-            value[id(n)] = _RULES[n.op](*args)
-    return value[id(order[-1])]
-
-
-_RULES = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a + b,
-    "mul": lambda a, b: a * b,
-    "neg": lambda a: a,
-    "abs": lambda a: a,
-    "where": lambda c, a, b: _greater(a, b),
-}

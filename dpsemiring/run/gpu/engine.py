@@ -11,6 +11,7 @@ import numpy as np
 
 from dpsemiring.algebra.expr import value_of
 from dpsemiring.lower.cuda_ends import cuda_ends
+from dpsemiring.lower.cuda_judge import CELLS, cuda_judge
 from dpsemiring.lower.cuda_sources import FORMS, reads_once
 from dpsemiring.lower.cuda_text import Module, cuda_module
 from dpsemiring.lower.ends import swept
@@ -28,6 +29,7 @@ from dpsemiring.run.gpu.fused import GpuFused, fuse
 from dpsemiring.run.gpu.memory import Size, extents, kind_of
 from dpsemiring.run.gpu.survey import survey
 from dpsemiring.run.inputs import Problem
+from dpsemiring.run.limits import size_of
 from dpsemiring.run.total import Ends, Flows, Totaller, Totals
 
 THREADS = 128  # of a CUDA block; warps of a block have nothing in common
@@ -151,6 +153,10 @@ class GpuEngine:
         zero = self.recurrence.semiring.trace.zero
         return [self.device.full(shape, value_of(z), t) for z, t in zip(zero, self._components(real))]
 
+    def _empty(self, shape, real: np.dtype) -> list:
+        """An array for each component."""
+        return [self.device.empty(shape, t) for t in self._components(real)]
+
     def _inputs(self, plan: Plan, problem: Problem) -> dict[str, Any]:
         constant = self.device.constant
         given: dict[str, Any] = {"skip": problem.nan}
@@ -217,16 +223,29 @@ class GpuEngine:
         arguments = module.kernels[job]
         given |= {name: sizes[name] for name in ("items", "panels", "rows", "spans", "width")}
         given |= {f"dW{i}_b": math.prod(problem.sites[i].shape[1:]) for i in wanted.sites}
-        for a in arguments:
-            if a.shape and a.name not in given:
-                make = self.device.zeros if a.type in ("int*", "I*") and a.cleared else self.device.empty
-                array = given[a.name] = make(self._shape(a.shape, sizes, problem, given), kinds[a.type.rstrip("*")])
-                given[f"{a.name}_b"] = math.prod(array.shape[-2:])
-                if a.cleared and make == self.device.empty:  # results: NaN for the items that kernels leave out
+        made = {a: self._shape(a.shape, sizes, problem, given) for a in arguments if a.shape and a.name not in given}
+        counts = {a: shape for a, shape in made.items() if a.cleared and a.type in ("int*", "I*")}
+        given |= self._cleared({a.name: (shape, kinds[a.type.rstrip("*")]) for a, shape in counts.items()})
+        for a, shape in made.items():
+            if a not in counts:
+                array = given[a.name] = self.device.empty(shape, kinds[a.type.rstrip("*")])
+                given[f"{a.name}_b"] = math.prod(shape[-2:])
+                if a.cleared:  # results: NaN for the items that kernels leave out
                     array[...] = np.where(problem.nan, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
         if problem.batch:
             types, values = [a.type for a in arguments], [given[a.name] for a in arguments]
             self.device.launch(module.text, job, grid, self._threads, types, values)
+
+    def _cleared(self, wanted: dict[str, tuple[tuple[int, ...], np.dtype]]) -> dict[str, Any]:
+        """Arrays of zeros, those of a kind out of one."""
+        found: dict[str, Any] = {}
+        for kind in {kind for _, kind in wanted.values()}:
+            shapes = {name: shape for name, (shape, own) in wanted.items() if own == kind}
+            room, at = self.device.zeros(sum(map(math.prod, shapes.values())), kind), 0
+            for name, shape in shapes.items():
+                found[name] = room[at : at + math.prod(shape)].reshape(shape)
+                at += math.prod(shape)
+        return found
 
     @staticmethod
     def _shape(shape, sizes: dict[str, int], problem: Problem, given: dict[str, Any]) -> tuple[int, ...]:
@@ -251,17 +270,44 @@ class GpuEngine:
         choice, (rows, cols) = self.choice_for(problem), self._lattice_shape(problem)
         fused = tuple((name, f.kinds) for name, f in problem.fused.items())
         plan = self.plan(problem.real, choice.schedule, fused)
-        values = self._zeros(ends.n.shape, problem.real)
+        # a forward pass comes by all ends, unless some are absent or a window leaves them out
+        every = ends.whole and problem.window is None
+        values = (self._empty if every else self._zeros)(ends.n.shape, problem.real)
         given = self._inputs(plan, problem) | self._ends(ends) | {"lattice_each": rows * cols * len(self.recurrence.states)}
         for c, value in enumerate(values):
             given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
         self._launch("forward", plan, problem, given)
-        for i in self.module("forward", plan).seen:
-            name = self.recurrence.sites[i].name
-            if problem.batch and name in problem.unseen and (not problem.checked or name in problem.fused):
-                problem.unseen[name] = _as_surveyed(given[f"most{i}"].max(axis=1), problem.real)
+        seen = self.module("forward", plan).seen
+        if problem.unseen and problem.batch and not problem.checked and not problem.judged:
+            self._judge(problem, given, seen)
+        elif not problem.judged:
+            for i in seen:
+                name = self.recurrence.sites[i].name
+                if problem.batch and name in problem.unseen and name in problem.fused:
+                    problem.unseen[name] = _as_surveyed(given[f"most{i}"].max(axis=1), problem.real)
         left = {name: given[name] for c in range(len(values)) for name in (f"R{c}", f"C{c}")}
         return values, Kept(plan, choice.blocks, left)
+
+    def _judge(self, problem: Problem, forward: dict[str, Any], seen: tuple[int, ...]) -> None:
+        """What `settle` and `fits` do, without a look and in one launch, from what a forward pass has met."""
+        key = problem.real.name, seen
+        if key not in self._modules:
+            self._modules[key] = cuda_judge(self.recurrence, *key)
+        module, found = self._modules[key], [self.recurrence.sites[i].name for i in seen]
+        arguments = module.kernels["judge"]
+        asked = {a.name for a in arguments}
+        given = {name: forward[name] for name in ("items", "panels", *(f"most{i}" for i in seen))}
+        given |= {"nan": problem.nan, CELLS: path_bound(self.recurrence, problem) + 1}
+        for i, site in enumerate(self.recurrence.sites):
+            if f"all_size{i}" in asked and site.name not in found:
+                size = size_of(self, problem, i)
+                given |= of_item(f"size{i}", size if self.device.owns(size) else self.device.constant(np.array([float(size)])))
+        for k, name in enumerate(self.recurrence.semiring.trace.params):
+            given |= of_item(f"p{k}", problem.params[name])
+        grid = self.device.blocks(-(-problem.batch * LANES // self._threads))
+        types, values = [a.type for a in arguments], [given[a.name] for a in arguments]
+        self.device.launch(module.text, "judge", grid, self._threads, types, values)
+        problem.judged = True
 
     def forward(self, problem: Problem, ends: Ends) -> Run:
         return Run(problem, ends, *self._forward(problem, ends, None))
