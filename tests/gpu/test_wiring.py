@@ -143,7 +143,7 @@ def test_arrays_go_to_their_device_and_constants_once(no_cupy):
     assert no_cupy.calls.count("over") == no_cupy.calls.count("wait for the copy") > 0
     no_cupy.calls.clear()
     call()
-    assert no_cupy.calls == ["forward", "total", "flows", "backward"]
+    assert no_cupy.calls == ["forward", "judge", "total", "flows", "backward"]
 
 
 def test_numpy_there_and_back(no_cupy):
