@@ -17,7 +17,7 @@ test: .venv/ready
 	.venv/bin/python -m pytest -n $(WORKERS)
 
 proof: .venv/ready
-	.venv/bin/python -m pytest -n $(WORKERS) tests/proof tests/torch/test_grid.py --full-product
+	.venv/bin/python -m pytest -n $(WORKERS) tests/proof tests/torch/test_grid.py tests/cuda/test_cuda_grid.py --full-product
 
 crosscheck: .venv-crosscheck/ready
 	.venv-crosscheck/bin/python -m pytest tests/crosscheck

@@ -22,7 +22,7 @@ NEEDS = {"emulation": missing_compiler, "nvidia": missing_cuda_compiler}
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew in place of comparing with them")
-    parser.addoption("--full-product", action="store_true", help="tests/proof: every combination in place of every pair")
+    parser.addoption("--full-product", action="store_true", help="tests/proof, tests/cuda: every combination in place of a cover")
 
 
 def pytest_runtest_setup(item):

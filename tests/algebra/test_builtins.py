@@ -65,11 +65,6 @@ def test_gradients_by_the_temperature(name):
     dp.testing.assert_gradients(DTW, getattr(dp, name)(dp.Param("gamma", axes="b")), engine="reference")
 
 
-@pytest.mark.parametrize("semiring", [s for s in NEW if s.name in ("Smoothmin", "Entropy", "KBest(3)", "Real")], ids=str)
-def test_engines_agree(semiring):
-    dp.testing.assert_engines_agree(DTW, semiring)
-
-
 @pytest.mark.parametrize("semiring", BUILT_IN, ids=str)
 def test_without_a_path(semiring):
     """The total is the decoded zero, every gradient exactly 0, in an item alone."""

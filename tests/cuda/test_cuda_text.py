@@ -90,12 +90,10 @@ def test_names_that_a_compiler_does_not_take():
     compile_for(module.text, ["sm_90"])
 
 
+# where kernels with every gradient may spill (see test_cuda_grid), those with that by the cost alone do not
 KERNELS = {
     "dtw_softmin": lambda: plan(DTW(), dp.Softmin(1.0), "float32"),
-    "dtw_sparsemin": lambda: plan(DTW(), dp.Sparsemin(1.0), "float64"),
-    "ctc_tropical": lambda: plan(CTC(), dp.Tropical, "float32"),
     "affine_gap_pairs": lambda: plan(GAPS(), samples.mantissa_exponent(), "float32"),
-    "dtw_softmin_dual": lambda: of(dual(build(DTW(), dp.Softmin(dp.Param("gamma")))), "float32"),
     "affine_gap_dual": lambda: of(dual(build(GAPS(), dp.Softmin(1.0))), "float32"),
 }
 

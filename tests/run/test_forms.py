@@ -112,16 +112,21 @@ def test_candidates_that_tie_after_paying_go_to_the_first(engine, semiring, sign
     assert result.total == sign * 1025.0
 
 
-@pytest.mark.parametrize("semiring", [dp.Sparsemin(0.3), dp.Smoothmin(0.3), dp.Softmin(0.3), dp.KBest(2), dp.Real], ids=str)
-def test_what_all_candidates_pay_may_be_taken_out_of_the_sum(semiring):
-    """Against the reference engine, which does not: with starts anywhere, masks, and a state whose candidates pay alike."""
-    cost = RNG.random((2, 7, 6))
+STARTS_ANYWHERE = dp.topologies.subsequence_dtw(), None
+MASKS = dp.topologies.ctc(), {"labels": np.array([[0, 1, 0, 1, 0, 2]])}
+
+
+@pytest.mark.parametrize(
+    "semiring, lattice",
+    [(dp.Sparsemin(0.3), STARTS_ANYWHERE), (dp.Smoothmin(0.3), MASKS), (dp.Softmin(0.3), STARTS_ANYWHERE), (dp.KBest(2), MASKS),
+     (dp.Real, STARTS_ANYWHERE)],
+    ids=lambda x: "" if isinstance(x, tuple) else str(x),
+)  # fmt: skip
+def test_what_all_candidates_pay_may_be_taken_out_of_the_sum(semiring, lattice):
+    """Against the reference engine, which does not."""
+    cost, (topology, params) = RNG.random((2, 7, 6)), lattice
     cost[1, 3, 2] = np.inf
-    for topology, params in (
-        (dp.topologies.subsequence_dtw(), None),
-        (dp.topologies.ctc(), {"labels": np.array([[0, 1, 0, 1, 0, 2]])}),
-    ):
-        found, wanted = (dp.compile(topology, semiring, engine=e)(cost, None, params) for e in ("cpu", "reference"))
-        np.testing.assert_allclose(found.total, wanted.total, rtol=1e-12)
-        np.testing.assert_allclose(found.marginals, wanted.marginals, rtol=1e-10, atol=1e-13)
-        np.testing.assert_allclose(found.occupancy, wanted.occupancy, rtol=1e-10, atol=1e-13)
+    found, wanted = (dp.compile(topology, semiring, engine=e)(cost, None, params) for e in ("cpu", "reference"))
+    np.testing.assert_allclose(found.total, wanted.total, rtol=1e-12)
+    np.testing.assert_allclose(found.marginals, wanted.marginals, rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(found.occupancy, wanted.occupancy, rtol=1e-10, atol=1e-13)

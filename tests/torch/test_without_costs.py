@@ -60,7 +60,7 @@ def both_ways(monkeypatch, function, *tensors):
     return out
 
 
-@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("kind", [kind for kind in SOURCES if kind not in ("cosine", "gather")])  # these are in the sum
 def test_values_and_gradients_are_those_of_costs_as_tensors(kind, fused, monkeypatch):
     def total(x, y, gamma):
         return DTW(SOURCES[kind](x, y), LENGTHS, {"gamma": gamma}).total * torch.tensor([1.0, 2.0, 3.0])
