@@ -15,6 +15,8 @@ from itertools import product
 from os import cpu_count
 from pathlib import Path
 
+import numpy as np
+
 import dpsemiring as dp
 from dpsemiring.lower.build import build
 from dpsemiring.lower.cuda_text import Module, cuda_module
@@ -22,6 +24,7 @@ from dpsemiring.lower.forms import compiled_form
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import panels
 from dpsemiring.lower.tangent import dual
+from dpsemiring.run.gpu.choice import options, unspilled
 from dpsemiring.testing.emulation import KernelUse, compile_for
 
 t, Param = dp.topologies, dp.Param
@@ -97,12 +100,13 @@ def spilled(cell: Cell) -> int:
 
 
 def module(topology: str, semiring: str, real: str) -> Module:
-    """The text of a solver's kernels, with four columns a lane or more."""
+    """The text of a solver's kernels, with as many columns a lane as may be chosen."""
     if semiring == DUAL:
         recurrence = dual(build(TOPOLOGIES[topology], SOFTMIN))
     else:
         recurrence = build(TOPOLOGIES[topology], SEMIRINGS[semiring])
-    plan = Plan(recurrence, panels(recurrence), real)
+    most = max(unspilled(recurrence, np.dtype(real), options(recurrence)), key=lambda schedule: schedule.columns)
+    plan = Plan(recurrence, panels(recurrence, most.columns), real)
     sites = tuple(i for i, site in enumerate(recurrence.sites) if site.role != "mask")
     backward = Wanted(sites, True) if recurrence.semiring.derivative else None
     return cuda_module(plan, forward=True, backward=backward, paths=plan.exact)
@@ -134,7 +138,7 @@ def table(found: dict[Cell, dict[str, KernelUse]]) -> Iterable[str]:
     count, kernels = len(found), sum(map(len, found.values()))
     without = sum(not any(lost(use) for use in each.values()) for each in found.values())
     yield (
-        f"{count} texts with {kernels} kernels, four columns a lane, every gradient, {' and '.join(REALS)}, "
+        f"{count} texts with {kernels} kernels, as many columns a lane as may be chosen, every gradient, {' and '.join(REALS)}, "
         f"{', '.join(ARCHITECTURES)}, `{' '.join(OPTIONS)}`: {without} texts spill nothing. The most over architectures:"
     )
     yield ""

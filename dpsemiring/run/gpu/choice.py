@@ -17,10 +17,11 @@ import numpy as np
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.schedule import LANES, Schedule, panels
 from dpsemiring.run.gpu.device import Device
-from dpsemiring.run.gpu.memory import Size, beside
+from dpsemiring.run.gpu.memory import Size, beside, held
 
 COLUMNS = (1, 2, 4)
 SPANS = (32, 64, 128, 256, 512)
+MOST_HELD = 352  # bytes that a lane keeps in registers from time to time without spilling much
 SHARE = 8  # memory is wanted to be that part of what a plane of costs takes
 NEARLY = 1.1  # predicted times within that factor count as the same
 SCHEDULERS, WARPS = 4, 16  # of a multiprocessor: those that issue, and the warps that find room there
@@ -47,6 +48,12 @@ def options(
     return tuple(dict.fromkeys(found))
 
 
+def unspilled(recurrence: Recurrence, real: np.dtype, among: tuple[Schedule, ...]) -> list[Schedule]:
+    """Those of which lanes hold no more than what registers have room for; if none, those with the fewest columns."""
+    fewest = min(schedule.columns for schedule in among)
+    return [s for s in among if s.columns == fewest or held(recurrence, real, s) <= MOST_HELD]
+
+
 def choose(
     recurrence: Recurrence,
     real: np.dtype,
@@ -67,7 +74,7 @@ def choose(
     limit = items * rows * cols * np.dtype(real).itemsize // SHARE if memory is None else memory
     each = threads // LANES  # warps of a block
     found = []
-    for schedule in among:
+    for schedule in unspilled(recurrence, real, among):
         most = grid or device.blocks(-(-items * schedule.panels(cols) // each))
         least = beside(recurrence, real, schedule, size, 0)
         affordable = (limit - least) // (beside(recurrence, real, schedule, size, each) - least)

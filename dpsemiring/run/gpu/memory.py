@@ -28,6 +28,14 @@ def kind_of(kind: str, real: np.dtype) -> np.dtype:
     return np.dtype(np.int32 if real == np.float32 else np.int64) if kind == INT else np.dtype(real)
 
 
+def held(recurrence: Recurrence, real: np.dtype, schedule: Schedule) -> int:
+    """The bytes that a lane wants registers for: values and flows from time to time, a row of every site and of what flows to it."""
+    trace, s, size = recurrence.semiring.trace, schedule, np.dtype(real).itemsize
+    each = sum(kind_of(kind, real).itemsize for kind in trace.kinds) + len(trace.moving) * size
+    rows = 2 * sum(site.varies for site in recurrence.sites) * size * s.columns
+    return each * len(recurrence.states) * (s.halo + 1) * (s.margin + s.columns) + rows
+
+
 def beside(recurrence: Recurrence, real: np.dtype, schedule: Schedule, size: Size, warps: int) -> int:
     """The bytes that a forward pass leaves and a backward pass of so many warps takes: for each component the values between
     panels and between spans, and a span's for each warp; what flows between panels; whose turn it is."""
