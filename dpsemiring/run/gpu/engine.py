@@ -270,9 +270,9 @@ class GpuEngine:
         choice, (rows, cols) = self.choice_for(problem), self._lattice_shape(problem)
         fused = tuple((name, f.kinds) for name, f in problem.fused.items())
         plan = self.plan(problem.real, choice.schedule, fused)
-        # a forward pass comes by all ends, unless some are absent or a window leaves them out
-        every = ends.whole and problem.window is None
-        values = (self._empty if every else self._zeros)(ends.n.shape, problem.real)
+        # kernels skip items that a forward pass does, which otherwise comes by all ends, absent ones and windows aside
+        filled = ends.whole and problem.window is None and self._summed_by_kernels(ends)
+        values = (self._empty if filled else self._zeros)(ends.n.shape, problem.real)
         given = self._inputs(plan, problem) | self._ends(ends) | {"lattice_each": rows * cols * len(self.recurrence.states)}
         for c, value in enumerate(values):
             given |= {f"D{c}": value, f"L{c}": lattice[c] if lattice else None}
@@ -319,11 +319,13 @@ class GpuEngine:
         return out
 
     def totals(self, run: Run) -> Totals:
-        several = run.ends.n.shape[1] > 1
-        if several and not swept(self.recurrence.semiring.trace):
+        if not self._summed_by_kernels(run.ends):
             return Totaller(self.recurrence, run)
-        module = self._ends_text(run.problem.real.name, not several)
+        module = self._ends_text(run.problem.real.name, run.ends.n.shape[1] <= 1)
         return EndKernels(self.recurrence, self.device, module, run, self._threads)
+
+    def _summed_by_kernels(self, ends: Ends) -> bool:
+        return ends.n.shape[1] <= 1 or swept(self.recurrence.semiring.trace)
 
     def _ends_text(self, real: str, alone: bool) -> Module:
         if (real, alone) not in self._modules:
