@@ -29,7 +29,7 @@ def kind_of(kind: str, real: np.dtype) -> np.dtype:
 
 
 def held(recurrence: Recurrence, real: np.dtype, schedule: Schedule) -> int:
-    """The bytes that a lane wants registers for: values and flows from time to time, a row of every site and of what flows to it."""
+    """The bytes that a lane wants registers for: values and flows from time to time, sites of a row and what flows to them."""
     trace, s, size = recurrence.semiring.trace, schedule, np.dtype(real).itemsize
     each = sum(kind_of(kind, real).itemsize for kind in trace.kinds) + len(trace.moving) * size
     rows = 2 * sum(site.varies for site in recurrence.sites) * size * s.columns
