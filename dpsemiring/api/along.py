@@ -10,7 +10,7 @@ import numpy as np
 from dpsemiring.api import fronts
 from dpsemiring.api.derivatives import Derivatives
 from dpsemiring.run.directions import with_tangents
-from dpsemiring.run.inputs import whole
+from dpsemiring.run.problem import whole
 
 if TYPE_CHECKING:
     from dpsemiring.api.solver import Solver

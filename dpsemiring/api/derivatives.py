@@ -9,7 +9,7 @@ import numpy as np
 
 from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.engine import Backward, Engine, Run
-from dpsemiring.run.inputs import in_float64
+from dpsemiring.run.problem import in_float64
 from dpsemiring.run.sources import uses
 
 if TYPE_CHECKING:

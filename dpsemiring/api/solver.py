@@ -20,8 +20,9 @@ from dpsemiring.run.arrays import HOST, Place
 from dpsemiring.run.cpu import choice
 from dpsemiring.run.dispatch import ENGINES, make_engine, on_device
 from dpsemiring.run.engine import Engine
-from dpsemiring.run.inputs import bind, in_float64, settle
+from dpsemiring.run.inputs import bind, settle
 from dpsemiring.run.limits import fits
+from dpsemiring.run.problem import in_float64
 from dpsemiring.run.total import list_ends
 
 

@@ -13,7 +13,8 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.tangent import moving_sites
 from dpsemiring.run.arrays import contiguous, every, plain_array, real_array
 from dpsemiring.run.engine import Engine
-from dpsemiring.run.inputs import Problem, read_columns, spread
+from dpsemiring.run.inputs import spread
+from dpsemiring.run.problem import Problem, read_columns
 
 
 def with_tangents(

@@ -12,7 +12,7 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import Wanted
 from dpsemiring.run.arrays import Place, some
 from dpsemiring.run.fused import Fuse
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.problem import Problem
 from dpsemiring.run.total import Ends, Flows, Totals
 
 

@@ -12,7 +12,7 @@ from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.limits import exceeds, most_paid
 from dpsemiring.run.arrays import HOST
 from dpsemiring.run.engine import Engine, path_bound
-from dpsemiring.run.inputs import Problem, read_columns
+from dpsemiring.run.problem import Problem, read_columns
 
 
 def fits(engine: Engine, problem: Problem) -> bool:

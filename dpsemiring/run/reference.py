@@ -13,7 +13,7 @@ from dpsemiring.lower.plan import Wanted
 from dpsemiring.run import limits
 from dpsemiring.run.arrays import HOST
 from dpsemiring.run.engine import Backward, Run, empty_sites, spoil
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.problem import Problem
 from dpsemiring.run.total import Ends, Flows, Totaller
 
 _BARS = var("bar"), var("bar'")

@@ -17,7 +17,7 @@ from dpsemiring.lower.ends import FLOWS, given
 from dpsemiring.lower.ir import Recurrence, sites_of
 from dpsemiring.run.arrays import HOST, every, some
 from dpsemiring.run.graphs import ForTerms, graphs_of
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.problem import Problem
 
 if TYPE_CHECKING:
     from dpsemiring.run.engine import Run

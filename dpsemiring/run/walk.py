@@ -14,7 +14,7 @@ from dpsemiring.algebra.expr import INT
 from dpsemiring.algebra.numbers import Number
 from dpsemiring.algebra.posterior import Posterior
 from dpsemiring.run.engine import Engine, Run
-from dpsemiring.run.inputs import in_float64, on_host, whole
+from dpsemiring.run.problem import in_float64, on_host, whole
 from dpsemiring.run.reference import Lattice
 
 Node = tuple[int, int, int] | None

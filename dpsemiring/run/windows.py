@@ -13,7 +13,7 @@ from dpsemiring.declare.window import Itakura, Ranges, SakoeChiba, Window
 from dpsemiring.lower.ir import Recurrence
 
 if TYPE_CHECKING:
-    from dpsemiring.run.inputs import Problem
+    from dpsemiring.run.problem import Problem
 
 Rows = tuple[np.ndarray, np.ndarray]
 """lo and hi, (B, rows) int64: the cells lo[b, n] <= m < hi[b, n] of row n exist. Empty below an item's last row."""

@@ -10,7 +10,8 @@ import dpsemiring as dp
 from dpsemiring.lower.cuda_text import cuda_module
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import panels
-from dpsemiring.run import inputs
+from dpsemiring.run import problem
+from dpsemiring.run.arrays import HOST
 from dpsemiring.testing.emulation import compile_for, missing_cuda_compiler
 
 pytestmark = pytest.mark.emulation
@@ -50,13 +51,13 @@ CTC = dp.topologies.ctc(), dp.Softmin(1.0)
 @pytest.fixture
 def never_whole(monkeypatch):
     """Nobody makes a cost as a whole but the reference."""
-    made = inputs.Reading.made
+    made = problem.Reading.made
 
     def watched(self, problem, name):
-        assert problem.place is inputs.HOST
+        assert problem.place is HOST
         return made(self, problem, name)
 
-    monkeypatch.setattr(inputs.Reading, "made", watched)
+    monkeypatch.setattr(problem.Reading, "made", watched)
 
 
 def agree(topology, semiring, source, lengths, params=None, room=1e-10, marginals=True, **options):

@@ -14,7 +14,7 @@ from dpsemiring.lower.plan import Plan
 from dpsemiring.lower.schedule import kinds
 from dpsemiring.run.cpu.threads import useful_threads
 from dpsemiring.run.cpu.tiling import rows_abreast
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.problem import Problem
 
 Choice = tuple[str, int]  # kind of schedule, rows of a strip
 ABREAST: Choice = ("abreast", 64)

@@ -24,7 +24,7 @@ from dpsemiring.run.cpu.memory import in_arena, unfilled
 from dpsemiring.run.cpu.threads import spread, thread_count
 from dpsemiring.run.cpu.tiling import Kept, Segment, Tiling, keep_limit, tile, tile_abreast
 from dpsemiring.run.engine import Backward, Run, empty_sites, path_bound, spoil
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.problem import Problem
 from dpsemiring.run.total import Ends, Flows, Totaller
 
 MOST_KNOWN = 1024  # problems whose tiling is kept, and items of one

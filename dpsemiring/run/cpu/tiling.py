@@ -9,7 +9,7 @@ import numpy as np
 
 from dpsemiring.lower.numba_cells import VECTOR, padding
 from dpsemiring.lower.plan import Plan
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.problem import Problem
 from dpsemiring.run.windows import Rows, block_columns
 
 # what the buffers of a tile may take: a good part of a second-level cache

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dpsemiring.run.arrays import contiguous
-from dpsemiring.run.inputs import Problem
+from dpsemiring.run.problem import Problem
 
 
 def of_site(problem: Problem, i: int) -> dict[str, Any]:

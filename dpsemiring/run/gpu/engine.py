@@ -28,8 +28,8 @@ from dpsemiring.run.gpu.ends import EndKernels
 from dpsemiring.run.gpu.fused import GpuFused, fuse
 from dpsemiring.run.gpu.memory import Size, extents, kind_of
 from dpsemiring.run.gpu.survey import survey
-from dpsemiring.run.inputs import Problem
 from dpsemiring.run.limits import size_of
+from dpsemiring.run.problem import Problem
 from dpsemiring.run.total import Ends, Flows, Totaller, Totals
 
 THREADS = 128  # of a CUDA block; warps of a block have nothing in common
