@@ -284,6 +284,19 @@ def test_paths_of_walks(bench):
     assert [bench.back(p.cells).tolist() for p in drawn[1]] == [p.cells.tolist() for p in expected[1]]
 
 
+def test_frames_that_begin_anywhere(bench):
+    """Kernels read them by vectors, of which theirs is no multiple."""
+    rng = np.random.default_rng(3)
+    room, y = rng.random(1 + 2 * 5 * 4), rng.random((2, 6, 4))
+    x = bench.to(room)[1:].reshape(2, 5, 4)
+    assert not bench.device.aligned(x)
+    solver = bench.solver(dp.topologies.dtw(), dp.Softmin(0.5))
+    found = solver(dp.costs.sqeuclidean(x, bench.to(y)))
+    wanted = cases.reference(dp.topologies.dtw(), dp.Softmin(0.5))(dp.costs.sqeuclidean(room[1:].reshape(2, 5, 4), y))
+    np.testing.assert_allclose(bench.back(found.total), wanted.total)
+    np.testing.assert_allclose(bench.back(found.grad("x")), wanted.grad("x"), atol=1e-12)
+
+
 def test_pairs(bench):
     rng = np.random.default_rng(2)
     series = [rng.random((length, 3)) for length in (5, 9, 7)]

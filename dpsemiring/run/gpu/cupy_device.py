@@ -102,6 +102,9 @@ class CupyDevice(Device):
     def host(self, array) -> np.ndarray:
         return cupy.asnumpy(array)
 
+    def aligned(self, array) -> bool:
+        return array.data.ptr % 16 == 0
+
     def blocks(self, wanted: int) -> int:
         return max(1, min(wanted, BLOCKS_EACH * self.processors))
 

@@ -26,6 +26,10 @@ class Device(Place):
         None for a null pointer."""
         raise NotImplementedError
 
+    def aligned(self, array) -> bool:
+        """Whether kernels may read vectors of 16 bytes from the beginning of an array on."""
+        raise NotImplementedError
+
     def add_at(self, array, index: tuple[np.ndarray, ...], values, mask: np.ndarray) -> None:
         """Places that repeat are added to one after another, in the order of E: so the sums are always the same."""
         index = tuple(np.broadcast_to(i, mask.shape)[mask] for i in index)

@@ -214,9 +214,9 @@ class _Frames:
 
     @staticmethod
     def _laid(place, frames, shape, real):
-        """With as many features as are fetched together."""
-        if frames.shape[1:] == shape:
-            return frames.astype(real, order="C", copy=False)
+        """With as many features as are fetched together, so that they can be."""
+        if frames.shape[1:] == shape and place.aligned(found := frames.astype(real, order="C", copy=False)):
+            return found
         out = place.zeros((len(frames), *shape), real)
         out[:, :, : frames.shape[2]] = frames
         return out

@@ -77,6 +77,9 @@ class EmulatedDevice(Device):
         self.looked += 1
         return array._array.copy()
 
+    def aligned(self, array) -> bool:
+        return array._array.ctypes.data % 16 == 0
+
     def blocks(self, wanted: int) -> int:
         return wanted
 
