@@ -11,7 +11,11 @@ from dpsemiring.lower.cuda_text import cuda_module
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import panels
 from dpsemiring.run import inputs
+from dpsemiring.run.gpu.fused import fuse
+from dpsemiring.run.sources import BoundSource
 from dpsemiring.testing.emulation import compile_for, missing_cuda_compiler
+from dpsemiring.testing.emulation.arrays import DeviceArray
+from dpsemiring.testing.emulation.device import EmulatedDevice
 
 pytestmark = pytest.mark.emulation
 
@@ -168,6 +172,60 @@ def test_what_a_whole_cost_would_show(needed):
     assert not grad[1].any() and not grad[2, 12:].any()
     steps = [dp.Step(1, 0), dp.Step(1, 1), dp.Step(2, 1), dp.Step(0, 1)]  # (2, 1) leaps over the row that is forbidden
     agree(dp.Topology(steps), dp.Softmin(0.5), dp.costs.sqeuclidean(x[1:2, :8], y[1:2]), None, marginals=False, needed=needed)
+
+
+def sweeping(topology):
+    return cases.emulated(topology, SOFTMIN, **cases.SMALL, needed=True)
+
+
+def test_what_cells_beside_their_own_place_read():
+    """Cells of an edit distance read the plane one row above and one column to the left."""
+    tables = TABLES[0].copy()
+    tables[ROWS[1, 2], COLUMNS[1, 3]] = -np.inf
+    with pytest.raises(ValueError, match="holds -inf in item 1"):
+        sweeping(dp.topologies.edit_distance())(dp.costs.lookup(tables, ROWS[:2, :5], COLUMNS[:2, :9]), ([1, 5], [9, 9]))
+
+
+def test_a_plane_without_columns():
+    """Where none is made nothing is read, whatever a ring holds; the first item finds it as it was allocated."""
+    source = dp.costs.lookup(TABLES[0], ROWS, COLUMNS)
+    agree(dp.topologies.edit_distance(), SOFTMIN, source, (np.array([19, 7, 0]), np.array([0, 33, 9])), marginals=False)
+
+
+def test_infinities_in_two_terms():
+    """An infinity of the one is no excess of the other, where both are in rows that are made together."""
+    x, z = X.copy(), Z[:, :N].copy()
+    x[0, 3, 1], z[0, 4, 2] = np.inf, np.inf
+    source = dp.costs.sqeuclidean(x, Y) + dp.costs.sqeuclidean(z, Z, names=("z", "w"))
+    result = sweeping(dp.topologies.dtw())(source)
+    assert np.isposinf(result.total).tolist() == [True, False, False] and not np.isnan(result.grad("x")).any()
+
+
+def test_only_an_infinity_times_zero_is_zero():
+    log_probs = LOG_PROBS.copy()
+    log_probs[0, 2, 4], log_probs[1, 2, 4] = np.nan, -np.inf
+    soft = SOFT.copy()
+    soft[:, :, 4] = 0
+    result = sweeping(dp.topologies.dtw())(dp.costs.nll(log_probs, soft))
+    assert np.isnan(result.total).tolist() == [True, False, False] and np.isfinite(result.total[1])
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_an_empty_batch(needed):
+    """What serves all items serves none of them."""
+    solver = cases.emulated(dp.topologies.dtw(), SOFTMIN, needed=needed)
+    result = solver(dp.costs.sqeuclidean(SHARED, Y[:0]) - dp.costs.gather(LOG_PROBS[0], LABELS[:0]))
+    for name, array in ("x", SHARED), ("y", Y[:0]), ("log_probs", LOG_PROBS[0]):
+        np.testing.assert_array_equal(result.grad(name), np.zeros_like(array))
+
+
+def test_frames_begin_where_several_features_can_be_fetched():
+    """A caller's array may begin anywhere."""
+    device, room = EmulatedDevice(), np.zeros(1 + N * 4, np.float32)
+    x, y = (DeviceArray(a, device) for a in (room[1:].reshape(N, 4), np.zeros((M, 4), np.float32)))
+    bound = BoundSource("cost", dp.costs.sqeuclidean(x, y), device)
+    (term,) = fuse(bound, (np.array([N]), np.array([M])), np.float32, 0, None).terms
+    assert x.data.ptr % 16 and not any(array.data.ptr % 16 for array in term.arrays.values())
 
 
 @pytest.mark.skipif(missing_cuda_compiler() is not None, reason=f"{missing_cuda_compiler()}")

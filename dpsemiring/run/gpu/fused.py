@@ -22,6 +22,7 @@ from dpsemiring.run.local_costs import Prepared, as_it_stands
 from dpsemiring.run.sources import BoundAtom, BoundSource
 
 QUAD = 4  # features that kernels fetch at once
+ALIGNED = 16  # bytes: where they are
 MOST_ENTRIES = 1 << 12  # of a table whose rows are named: each panel has flows of its own to it
 THREADS = 128  # of a CUDA block
 
@@ -214,9 +215,10 @@ class _Frames:
 
     @staticmethod
     def _laid(place, frames, shape, real):
-        """With as many features as are fetched together."""
+        """With as many features as are fetched together, and beginning where that can be done: a caller's array need not."""
         if frames.shape[1:] == shape:
-            return frames.astype(real, order="C", copy=False)
+            found = frames.astype(real, order="C", copy=False)
+            return found.copy() if found.data.ptr % ALIGNED else found
         out = place.zeros((len(frames), *shape), real)
         out[:, :, : frames.shape[2]] = frames
         return out
@@ -238,7 +240,7 @@ class _Frames:
             flow = gradients["x"]
         inside = _inside(self.bound, array.shape[1], self.lengths[place])[:, :, None]
         flow = np.where(inside, flow, 0.0)
-        if len(array) < len(flow):
+        if len(array) != len(flow):
             flow = flow.sum(axis=0, keepdims=True)
             inside = inside.any(axis=0, keepdims=True)
         if found is None:
@@ -277,7 +279,7 @@ class _Entries:
             flow = flow if flow.ndim == 3 else flow.sum(axis=1)
         else:
             flow = np.where(_inside(self.bound, self.tall, self.lengths[0])[:, :, None], flow, 0.0)
-        return (flow.sum(axis=0) if len(self.bound.arrays[0]) < len(flow) else flow).reshape(self.bound.shapes[0])
+        return (flow.sum(axis=0) if len(self.bound.arrays[0]) != len(flow) else flow).reshape(self.bound.shapes[0])
 
 
 def _laid_out(arrays: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
@@ -59,6 +61,7 @@ class DeviceArray(NDArrayOperatorsMixin):
     nbytes = property(lambda self: self._array.nbytes)
     itemsize = property(lambda self: self._array.itemsize)
     strides = property(lambda self: self._array.strides)
+    data = property(lambda self: SimpleNamespace(ptr=self._array.ctypes.data))
     T = property(lambda self: self._wrap(self._array.T))
 
     def __len__(self) -> int:
