@@ -104,16 +104,18 @@ struct Differences {
 };
 struct Products {  // in which 0 times infinity is 0
     static constexpr int FACTOR = 1;
-    __device__ static F pair(F x, F y, F sum) { return y == 0 ? sum : mad(x, y, sum); }
+    __device__ static F pair(F x, F y, F sum) { return y == 0 ? (x == x ? sum : x) : mad(x, y, sum); }
     __device__ static F by_x(F x, F y) { return y; }
     __device__ static F by_y(F x, F y) { return x; }
 };
 
-// Whether two frames have an infinity, without which their sum exceeds what its kind of number holds.
-__device__ __noinline__ bool has_infinity(const F* x, const F* y, int depth) {
+// Whether the sum over two frames exceeds what its kind of number holds: it is infinite, and no feature is.
+template <class Form>
+__device__ __noinline__ bool exceeds(const F* x, const F* y, int depth) {
+    F sum = 0;
     bool found = false;
-    for (int d = 0; d < depth; d++) found |= is_infinite(x[d]) || is_infinite(y[d]);
-    return found;
+    for (int d = 0; d < depth; d++) sum = Form::pair(x[d], y[d], sum), found |= is_infinite(x[d]) || is_infinite(y[d]);
+    return !found && !is_finite(sum);
 }
 
 // The costs of rows `from` to `to`; `left` is the lane's first column of the lattice.
@@ -146,7 +148,7 @@ __device__ void fill(const Ring& w, const Frames& f, int left, int from, int to,
             const int row = n + i / COLUMNS, column = w.first + w.lane * COLUMNS + i % COLUMNS;
             if (row >= to || !w.has(row, column) || !w.holds()) continue;
             F& cost = w.row(row)[column - w.first];
-            if (is_infinite(cost) && !has_infinity(f.x + i64(row) * f.depth, f.y + i64(column) * f.depth, f.depth)) cost = NAN_;
+            if (is_infinite(cost) && exceeds<Form>(f.x + i64(row) * f.depth, f.y + i64(column) * f.depth, f.depth)) cost = NAN_;
         }
     }
 }

@@ -119,9 +119,10 @@ class Plane:
     terms: tuple[Term, ...]
 
     def ring(self, name: str, wide: str, forbid: str) -> str:
-        """The statement that names a ring of panel p."""
+        """The statement that names a ring of panel p; of a plane without columns it has no rows, since none are made."""
         i = self.site
-        extents = f"int(n_len[b] + a{i}_more_n), int(m_len[b] + a{i}_more_m)"
+        cols = f"int(m_len[b] + a{i}_more_m)"
+        extents = f"{cols} > 0 ? int(n_len[b] + a{i}_more_n) : 0, {cols}"
         first = moved("int(p) * WIDTH", self.at[1])
         place = f"all_{name}{i} + warp * RING * WIDTH"
         return f"const Ring {name}{i} = {{{place}, {extents}, {first}, lane, WIDTH, RING - 1, WIDTH, {wide}, {forbid}}};"

@@ -99,9 +99,9 @@ def bind(
         problem.sites.append(_site(site, problem, recurrence.extra))
         problem.more.append(excess[site.name] if site.role == "cost" else recurrence.extra)
     if looks:
-        met = {s.name for s in recurrence.sites if s.role == "cost" and s.at == (0, 0)}
-        apart = {name: fused.seen for name, fused in problem.fused.items()}  # of these nothing else can be surveyed
-        problem.unseen = {name: np.nan for name in met if not apart.get(name, recurrence.window is not None)}
+        met = {s.name for s in recurrence.sites if s.role == "cost" and s.at == (0, 0)} if recurrence.window is None else set()
+        apart = {name for name, fused in problem.fused.items() if not fused.seen}  # of these nothing else can be surveyed
+        problem.unseen = dict.fromkeys((met - set(problem.fused)) | apart, np.nan)
     _survey(recurrence, problem, set(problem.planes) - set(problem.fused) - set(problem.unseen), survey)
     _survey_params(recurrence, problem)
     return problem

@@ -8,6 +8,7 @@ import pytest
 
 import dpsemiring as dp
 from dpsemiring.lower.cuda_text import cuda_module
+from dpsemiring.lower.cuda_whole import cuda_whole
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import panels
 from dpsemiring.run import problem
@@ -171,11 +172,62 @@ def test_what_a_whole_cost_would_show(needed):
     agree(dp.Topology(steps), dp.Softmin(0.5), dp.costs.sqeuclidean(x[1:2, :8], y[1:2]), None, marginals=False, needed=needed)
 
 
+def sweeping(topology):
+    return cases.emulated(topology, SOFTMIN, **cases.SMALL, needed=True)
+
+
+def test_what_cells_beside_their_own_place_read():
+    """Cells of an edit distance read the plane one row above and one column to the left."""
+    tables = TABLES[0].copy()
+    tables[ROWS[1, 2], COLUMNS[1, 3]] = -np.inf
+    with pytest.raises(ValueError, match="holds -inf in item 1"):
+        sweeping(dp.topologies.edit_distance())(dp.costs.lookup(tables, ROWS[:2, :5], COLUMNS[:2, :9]), ([1, 5], [9, 9]))
+
+
+def test_a_plane_without_columns():
+    """Where none is made nothing is read, whatever a ring holds; the first item finds it as it was allocated."""
+    source = dp.costs.lookup(TABLES[0], ROWS, COLUMNS)
+    agree(dp.topologies.edit_distance(), SOFTMIN, source, (np.array([19, 7, 0]), np.array([0, 33, 9])), marginals=False)
+
+
+def test_infinities_in_two_terms():
+    """An infinity of the one is no excess of the other, where both are in rows that are made together."""
+    x, z = X.copy(), Z[:, :N].copy()
+    x[0, 3, 1], z[0, 4, 2] = np.inf, np.inf
+    source = dp.costs.sqeuclidean(x, Y) + dp.costs.sqeuclidean(z, Z, names=("z", "w"))
+    result = sweeping(dp.topologies.dtw())(source)
+    assert np.isposinf(result.total).tolist() == [True, False, False] and not np.isnan(result.grad("x")).any()
+
+
+def test_only_an_infinity_times_zero_is_zero():
+    log_probs = LOG_PROBS.copy()
+    log_probs[0, 2, 4], log_probs[1, 2, 4] = np.nan, -np.inf
+    soft = SOFT.copy()
+    soft[:, :, 4] = 0
+    result = sweeping(dp.topologies.dtw())(dp.costs.nll(log_probs, soft))
+    assert np.isnan(result.total).tolist() == [True, False, False] and np.isfinite(result.total[1])
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_an_empty_batch(needed):
+    """What serves all items serves none of them."""
+    solver = cases.emulated(dp.topologies.dtw(), SOFTMIN, needed=needed)
+    result = solver(dp.costs.sqeuclidean(SHARED, Y[:0]) - dp.costs.gather(LOG_PROBS[0], LABELS[:0]))
+    for name, array in ("x", SHARED), ("y", Y[:0]), ("log_probs", LOG_PROBS[0]):
+        np.testing.assert_array_equal(result.grad(name), np.zeros_like(array))
+
+
 @pytest.mark.skipif(missing_cuda_compiler() is not None, reason=f"{missing_cuda_compiler()}")
-@pytest.mark.parametrize("kinds, real", [(("differences",), "float32"), (("products", "entries"), "float64")], ids=str)
-def test_compiles_for_gpus(kinds, real):
+@pytest.mark.parametrize(
+    "kinds, real, architectures",
+    [(("differences",), "float32", ("sm_75", "sm_90")), (("products", "entries"), "float64", ("sm_80", "sm_120"))],
+    ids=["float32", "float64"],
+)
+def test_compiles_for_gpus(kinds, real, architectures):
+    """What sweeps make, and whole costs, without a spill."""
     recurrence = dp.compile(dp.topologies.dtw(), SOFTMIN).engine.recurrence
     plan = Plan(recurrence, panels(recurrence, 4), real, (("cost", kinds),))
-    text = cuda_module(plan, forward=True, backward=Wanted((0,), drains=("cost",))).text
-    for found in compile_for(text).values():
-        assert all(not use.spill_stores and not use.spill_loads for use in found.kernels.values()), found.log
+    swept = cuda_module(plan, forward=True, backward=Wanted((0,), drains=("cost",)))
+    for text in (swept.text, cuda_whole((*kinds, "lookups"), real, 4).text):
+        for found in compile_for(text, architectures).values():
+            assert all(not use.spill_stores and not use.spill_loads for use in found.kernels.values()), found.log

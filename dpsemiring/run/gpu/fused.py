@@ -238,7 +238,7 @@ class _Frames:
             flow = gradients["x"]
         inside = _inside(self.bound, array.shape[1], self.lengths[place])[:, :, None]
         flow = np.where(inside, flow, 0.0)
-        if len(array) < len(flow):
+        if len(array) != len(flow):
             flow = flow.sum(axis=0, keepdims=True)
             inside = inside.any(axis=0, keepdims=True)
         if found is None:
@@ -277,7 +277,7 @@ class _Entries:
             flow = flow if flow.ndim == 3 else flow.sum(axis=1)
         else:
             flow = np.where(_inside(self.bound, self.tall, self.lengths[0])[:, :, None], flow, 0.0)
-        return (flow.sum(axis=0) if len(self.bound.arrays[0]) < len(flow) else flow).reshape(self.bound.shapes[0])
+        return (flow.sum(axis=0) if len(self.bound.arrays[0]) != len(flow) else flow).reshape(self.bound.shapes[0])
 
 
 def _laid_out(arrays: dict[str, Any]) -> dict[str, Any]:
