@@ -52,31 +52,13 @@ ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_120")
 OPTIONS = ("-ftz=true",)  # as CuPy compiles
 
 # by topology and kind of number, for each semiring: the bytes that a kernel may spill, stores and loads together; no other spills
-# any. What a lane holds grows with states, components and columns, and in float64 takes twice the room
+# any, since lanes get fewer columns where they would hold more (`run/gpu/choice.py`)
 SPILLED = {
-    ("dtw", "float64"): {"Expectation": 200},
-    ("dtw in a band", "float64"): {"Expectation": 200},
-    ("weighted_dtw", "float64"): {"Softmin": 300, "Softmin, logarithms": 200, "Expectation": 700, DUAL: 3000},
-    ("weighted_dtw", "float32"): {DUAL: 100},
-    ("rabiner_juang 3a", "float64"): {"Expectation": 400, DUAL: 700},
-    ("affine_gap", "float32"): {"Softmin": 100, "Expectation": 300, DUAL: 1000},
-    ("affine_gap", "float64"): {
-        "Softmin": 3300,
-        "Softmin, logarithms": 700,
-        "Sparsemin": 500,
-        "Expectation": 7100,
-        "KBest": 2300,
-        DUAL: 11000,
-    },
-    ("ctc", "float64"): {"Softmin, logarithms": 100, "Expectation": 200, DUAL: 700},
-    ("hmm", "float64"): {
-        "Softmin": 200,
-        "Softmin, logarithms": 100,
-        "Sparsemin": 300,
-        "Expectation": 1000,
-        "KBest": 400,
-        DUAL: 2200,
-    },
+    ("weighted_dtw", "float32"): {DUAL: 60},
+    ("weighted_dtw", "float64"): {"Softmin, logarithms": 150},
+    ("affine_gap", "float64"): {"Softmin, logarithms": 250, "Expectation": 900, DUAL: 2200},
+    ("ctc", "float64"): {"Softmin, logarithms": 30},
+    ("hmm", "float64"): {DUAL: 850},
 }
 
 Cell = tuple[str, str, str, str]  # topology, semiring, kind of number, architecture
