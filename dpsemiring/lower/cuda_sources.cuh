@@ -1,7 +1,7 @@
 // Costs that are made of frames and tables: a panel's part of a plane, some rows at a time, in a ring of rows that its warp owns.
-// It has room for all rows that lanes come to during a span. What flows to them is gathered in another ring, and goes on to what
-// the costs are made of once a row is complete. Panels add to the same frame or row of a table one after the other, in the
-// order in which they hand on. A plane as a whole is made, and taken back, by the same functions.
+// It has room for all rows that lanes come to during a span, or, on the way forward, a chunk. What flows to them is gathered in
+// another ring, and goes on to what the costs are made of once a row is complete. Panels add to the same frame or row of a table
+// one after the other, in the order in which they hand on. A plane as a whole is made, and taken back, by the same functions.
 
 constexpr int ROOM = 128 / (COLUMNS * int(sizeof(F)));
 constexpr int TALL = ROOM > 8 ? 8 : ROOM < 2 ? 2 : ROOM;  // rows made together

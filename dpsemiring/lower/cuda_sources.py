@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.plan import Plan, Wanted
-from dpsemiring.lower.schedule import LANES, Schedule
+from dpsemiring.lower.schedule import LANES
 from dpsemiring.lower.text import Writer, moved
 
 # the arrays of a kernel kind; "lookups" are entries of rows that are named
@@ -55,15 +55,15 @@ class Argument:
         return f"{self.type} {self.name}"
 
 
-def ring(schedule: Schedule) -> int:
-    """How many rows a ring has: at least those that lanes come to during a span, and a power of 2."""
-    return 1 << (schedule.height + LANES - 1).bit_length()
+def ring(times: int) -> int:
+    """How many rows a ring has: at least those that lanes come to during so many times, and a power of 2."""
+    return 1 << (times + LANES - 1).bit_length()
 
 
-def structures(rows: int, joined: int) -> list[str]:
-    """The structures, after those of panels, for rings of so many rows; so many flows of a row can be fetched at once."""
+def structures(joined: int) -> list[str]:
+    """The structures, after those of panels; so many flows of a row can be fetched at once."""
     text = Path(__file__).with_name("cuda_sources.cuh").read_text(encoding="utf-8")
-    return ["", f"constexpr int RING = {rows};", f"constexpr int JOINED = {joined};", *text.splitlines()]
+    return ["", f"constexpr int JOINED = {joined};", *text.splitlines()]
 
 
 def reads_once(recurrence: Recurrence, plane: str) -> bool:
@@ -118,14 +118,14 @@ class Plane:
     at: tuple[int, int]
     terms: tuple[Term, ...]
 
-    def ring(self, name: str, wide: str, forbid: str) -> str:
-        """The statement that names a ring of panel p; of a plane without columns it has no rows, since none are made."""
+    def ring(self, name: str, rows: int, wide: str, forbid: str) -> str:
+        """The statement that names a ring of so many rows of panel p. Of a plane without columns no rows are made."""
         i = self.site
         cols = f"int(m_len[b] + a{i}_more_m)"
         extents = f"{cols} > 0 ? int(n_len[b] + a{i}_more_n) : 0, {cols}"
         first = moved("int(p) * WIDTH", self.at[1])
-        place = f"all_{name}{i} + warp * RING * WIDTH"
-        return f"const Ring {name}{i} = {{{place}, {extents}, {first}, lane, WIDTH, RING - 1, WIDTH, {wide}, {forbid}}};"
+        place = f"all_{name}{i} + warp * {rows} * WIDTH"
+        return f"const Ring {name}{i} = {{{place}, {extents}, {first}, lane, WIDTH, {rows - 1}, WIDTH, {wide}, {forbid}}};"
 
     def rows(self, begin: str, stop: str) -> str:
         """The statement that names those of its rows which these rows of the lattice read."""
@@ -151,6 +151,7 @@ class Planes:
     def __init__(self, plan: Plan, w: Writer):
         self.w = w
         self.of: dict[int, Plane] = {}
+        self._schedule, self._rows = plan.schedule, 0
         self._drains: tuple[str, ...] = ()
         self._names = [site.name for site in plan.recurrence.sites]
         for p, (name, kinds) in enumerate(plan.fused):
@@ -161,9 +162,10 @@ class Planes:
     def __bool__(self) -> bool:
         return bool(self.of)
 
-    def begin(self, wanted: Wanted = Wanted()) -> None:
-        """A kernel begins that drains what is wanted so."""
+    def begin(self, wanted: Wanted = Wanted(), ahead: bool = False) -> None:
+        """A kernel begins that drains what is wanted so; one that goes `ahead` looks back at no more rows than lanes are at."""
         self._drains = wanted.drains
+        self._rows = ring(self._schedule.chunk if ahead else self._schedule.height)
 
     def drains(self, site: int | None) -> bool:
         """Whether what flows to a site goes on to what its costs are made of."""
@@ -176,7 +178,7 @@ class Planes:
         """Room for the rings of a kernel."""
         args = []
         for i, plane in self.of.items():
-            args += [Argument("F*", f"all_{x}{i}", ("warps", "ring", "across")) for x in ("W", *("Q" * self.drains(i)))]
+            args += [Argument("F*", f"all_{x}{i}", ("warps", self._rows, "across")) for x in ("W", *("Q" * self.drains(i)))]
             if self.drains(i):
                 args += [Argument("int*", f"all_{t.name}", ("warps", 2, "across")) for t in plane.terms if not t.frames]
         return args
@@ -187,12 +189,12 @@ class Planes:
 
     def of_panel(self, forbid: str) -> None:
         for i, plane in self.of.items():
-            self.w(plane.ring("W", f"a{i}_n", forbid))
+            self.w(plane.ring("W", self._rows, f"a{i}_n", forbid))
 
     def flows(self) -> None:
         """The rings of what flows, which begin with zeros."""
         for plane in self.drained():
-            self.w(plane.ring("Q", "0", "0"), f"Q{plane.site}.clear(0, RING);")
+            self.w(plane.ring("Q", self._rows, "0", "0"), f"Q{plane.site}.clear(0, {self._rows});")
             self.w(*(f"sort(W{plane.site}, {t.name});" for t in plane.terms if not t.frames))
 
     def fill(self, begin: str, stop: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpsemiring.lower.cuda_cells import Sweeps, wrapped
-from dpsemiring.lower.cuda_sources import Argument, ring, structures
+from dpsemiring.lower.cuda_sources import Argument, structures
 from dpsemiring.lower.kernel import arc_tables, variant
 from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.text import moved
@@ -100,7 +100,7 @@ class _Drivers(Sweeps):
         numbers |= {"states": self.states, "windowed": str(self.windowed).lower()}
         self.w(*heading(p.real, **numbers))
         if self.planes:
-            self.w(*structures(ring(s), joined=4))
+            self.w(*structures(joined=4))
         for starts in p.start_variants(p.always_starts):
             self.advance(starts)
 
@@ -200,7 +200,7 @@ class _Drivers(Sweeps):
 
     def forward(self) -> None:
         """`forward`: borders, the values at the ends, and the lattice where an array for it is given."""
-        self.planes.begin()
+        self.planes.begin(ahead=True)
         args = [*self.inputs(""), *self.turns(), *self.ends(), *(Argument(f"{t}*", f"D{c}") for c, t in enumerate(self.types))]
         args += [*(Argument(f"{t}*", f"L{c}") for c, t in enumerate(self.types)), Argument("i64", "lattice_each")]
         args += [Argument("I*", f"most{i}", ("items", "panels"), cleared=True) for i in self.seen]

@@ -39,7 +39,7 @@ class _Text:
         self.kernels: dict[str, tuple[Argument, ...]] = {}
         self.terms = [Term(f"P{k}", kind) for k, kind in enumerate(kinds)]
         self.w("// Emitted by dpsemiring; do not edit.", *heading(real, columns=columns, span=BLOCK))
-        self.w(*structures(BLOCK, columns))
+        self.w(*structures(columns))
 
     @contextmanager
     def kernel(self, name: str, arguments: list[Argument], tasks: dict[str, str], order: bool = False) -> Iterator[None]:

@@ -34,7 +34,6 @@ constexpr int STATES = 1;
 
 // ... cuda_panel.cuh ...
 
-constexpr int RING = 64;
 constexpr int JOINED = 4;
 // ... cuda_sources.cuh ...
 
@@ -473,13 +472,13 @@ extern "C" __global__ void backward(
         const Ends ends = {end_n + b * ends_each, end_m + b * ends_each, end_k + b * ends_each, ends_each};
         const Panel z = {length, cols, int(p) * WIDTH + lane * COLUMNS, lane, width, nullptr, nullptr};
         Rows<F> X0;
-        const Ring W0 = {all_W0 + warp * RING * WIDTH, int(m_len[b] + a0_more_m) > 0 ? int(n_len[b] + a0_more_n) : 0, int(m_len[b] + a0_more_m), int(p) * WIDTH, lane, WIDTH, RING - 1, WIDTH, a0_n, INF};
+        const Ring W0 = {all_W0 + warp * 64 * WIDTH, int(m_len[b] + a0_more_m) > 0 ? int(n_len[b] + a0_more_n) : 0, int(m_len[b] + a0_more_m), int(p) * WIDTH, lane, WIDTH, 63, WIDTH, a0_n, INF};
         Rows<F> Y0;
         fill<F>(Y0, 0);
         const Values<F> A0 = {another ? GA0 + (task + 1) * rows * MARGIN * STATES : nullptr, p > 0 ? GA0 + (task) * rows * MARGIN * STATES : nullptr, nullptr, nullptr, nullptr};
         const F* const dA0 = all_dA0 + b * ends_each;
-        const Ring Q0 = {all_Q0 + warp * RING * WIDTH, int(m_len[b] + a0_more_m) > 0 ? int(n_len[b] + a0_more_n) : 0, int(m_len[b] + a0_more_m), int(p) * WIDTH, lane, WIDTH, RING - 1, WIDTH, 0, 0};
-        Q0.clear(0, RING);
+        const Ring Q0 = {all_Q0 + warp * 64 * WIDTH, int(m_len[b] + a0_more_m) > 0 ? int(n_len[b] + a0_more_n) : 0, int(m_len[b] + a0_more_m), int(p) * WIDTH, lane, WIDTH, 63, WIDTH, 0, 0};
+        Q0.clear(0, 64);
         sort(W0, P0_0);
         int made = 0x7fffffff;  // rows from here on
         int reached = 0x7fffffff;  // rows from here on may have flows

@@ -18,7 +18,6 @@ constexpr int STATES = 1;
 
 // ... cuda_panel.cuh ...
 
-constexpr int RING = 32;
 constexpr int JOINED = 4;
 // ... cuda_sources.cuh ...
 

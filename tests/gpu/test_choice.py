@@ -79,6 +79,19 @@ def test_what_is_predicted_is_asked_for(topology, real):
     assert left + engine.made["backward"] == choice.memory + gradient
 
 
+@pytest.mark.emulation
+def test_rings_of_costs_that_sweeps_make_are_told():
+    """Beside the gradients of the frames, which are as large as these. On the way forward a ring has room for a chunk alone."""
+    solver = cases.reference(dp.topologies.dtw(), dp.Softmin(0.3))
+    engine = solver.engine = Told(solver.recurrence, Counting(), span=128, chunk=32, grid=2, needed=True)
+    x, y = np.ones((2, 40, 4)), np.ones((2, 32, 4))
+    result = solver(dp.costs.sqeuclidean(x, y))
+    result.grad("x")
+    left, gradients = sum(array.nbytes for array in result._run.kept.arrays.values()), x.nbytes + y.nbytes
+    assert left + engine.made["backward"] == engine.choice_for(result._run.problem).memory + gradients
+    assert engine.made["forward"] < left + 2 * 64 * 128 * x.itemsize + 64
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("share", [1, 4, 8, 16, 64, np.inf])
 def test_memory_is_kept_to_where_that_can_be(size, share):

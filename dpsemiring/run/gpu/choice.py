@@ -63,8 +63,9 @@ def choose(
     among: tuple[Schedule, ...],
     grid: int | None = None,
     memory: int | None = None,
+    made: int = 0,
 ) -> Choice:
-    """The schedule for items of that size, in CUDA blocks of so many threads.
+    """The schedule for items of that size, in CUDA blocks of so many threads; sweeps make the costs of so many planes.
 
     With `memory` the quickest that stays within so many bytes, be it by fewer blocks, or else the one with the least. Otherwise,
     of those that take nearly the least time, the quickest that stays within an eighth of a plane of costs, or else the one with
@@ -76,11 +77,11 @@ def choose(
     found = []
     for schedule in unspilled(recurrence, real, among):
         most = grid or device.blocks(-(-items * schedule.panels(cols) // each))
-        least = beside(recurrence, real, schedule, size, 0)
-        affordable = (limit - least) // (beside(recurrence, real, schedule, size, each) - least)
+        least, one = (beside(recurrence, real, schedule, size, warps, made) for warps in (0, each))
+        affordable = (limit - least) // (one - least)
         for blocks in {most} if grid else {most, max(1, min(most, affordable))}:
             cycles = predicted(schedule, size, device.processors, blocks * each)
-            found.append(Choice(schedule, blocks, cycles, beside(recurrence, real, schedule, size, blocks * each)))
+            found.append(Choice(schedule, blocks, cycles, beside(recurrence, real, schedule, size, blocks * each, made)))
     if memory is None:
         quickest = min(choice.cycles for choice in found)
         found = [choice for choice in found if choice.cycles <= NEARLY * quickest]

@@ -126,10 +126,10 @@ class GpuEngine:
 
     def choice_for(self, problem: Problem) -> Choice:
         """The schedule by which a problem is run, and the most CUDA blocks of its way back."""
-        return self._choice(np.dtype(problem.real), self._size(problem))
+        return self._choice(np.dtype(problem.real), self._size(problem), len(problem.fused))
 
-    def _chosen(self, real: np.dtype, size: Size) -> Choice:
-        return choose(self.recurrence, real, size, self.device, self._threads, self._among, self._grid, self.memory)
+    def _chosen(self, real: np.dtype, size: Size, made: int) -> Choice:
+        return choose(self.recurrence, real, size, self.device, self._threads, self._among, self._grid, self.memory, made)
 
     # --- laying out arguments -----------------------------------------------------------------------
 

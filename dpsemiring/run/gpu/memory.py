@@ -20,7 +20,7 @@ def extents(recurrence: Recurrence, schedule: Schedule, size: Size, warps: int) 
     (items, rows, cols), s, states = size, schedule, len(recurrence.states)
     found = {"items": items, "rows": rows, "width": cols, "states": states, "warps": warps}
     found |= {"panels": s.panels(cols), "spans": s.spans(rows), "span": s.height, "halo": s.halo, "margin": s.margin}
-    return found | {"row": states * (s.margin + s.columns) * LANES, "ring": ring(s), "across": LANES * s.columns}
+    return found | {"row": states * (s.margin + s.columns) * LANES, "across": LANES * s.columns}
 
 
 def kind_of(kind: str, real: np.dtype) -> np.dtype:
@@ -36,11 +36,13 @@ def held(recurrence: Recurrence, real: np.dtype, schedule: Schedule) -> int:
     return each * len(recurrence.states) * (s.halo + 1) * (s.margin + s.columns) + rows
 
 
-def beside(recurrence: Recurrence, real: np.dtype, schedule: Schedule, size: Size, warps: int) -> int:
+def beside(recurrence: Recurrence, real: np.dtype, schedule: Schedule, size: Size, warps: int, made: int = 0) -> int:
     """The bytes that a forward pass leaves and a backward pass of so many warps takes: for each component the values between
-    panels and between spans, and a span's for each warp; what flows between panels; whose turn it is."""
+    panels and between spans, and a span's for each warp; what flows between panels; whose turn it is; and of so many planes of
+    which sweeps make the cost two rings for each warp."""
     found = extents(recurrence, schedule, size, warps)
     border, saved, kept, turns = (math.prod(found.get(x, x) for x in shape) for shape in (BORDER, SAVED, KEPT, TURNS))
     trace = recurrence.semiring.trace
     values = sum(kind_of(kind, real).itemsize for kind in trace.kinds) * (border + saved + kept)
-    return values + len(trace.moving) * np.dtype(real).itemsize * border + np.dtype(np.int32).itemsize * (1 + turns)
+    rings = 2 * made * warps * ring(schedule.height) * found["across"]
+    return values + (len(trace.moving) * border + rings) * np.dtype(real).itemsize + np.dtype(np.int32).itemsize * (1 + turns)
