@@ -199,6 +199,13 @@ def test_infinities_in_two_terms():
     assert np.isposinf(result.total).tolist() == [True, False, False] and not np.isnan(result.grad("x")).any()
 
 
+def test_lanes_of_more_columns_than_a_warp_has_lanes():
+    """A step so long asks for 64: frames of columns that no lane of fewer has are there."""
+    topology = dp.Topology([*dp.topologies.dtw().steps, dp.Step(1, 40)])
+    x, y = X[:2, :5, :4], Y[:2, :, :4]
+    agree(topology, SOFTMIN, dp.costs.sqeuclidean(x, y), None, marginals=False)
+
+
 def test_only_an_infinity_times_zero_is_zero():
     log_probs = LOG_PROBS.copy()
     log_probs[0, 2, 4], log_probs[1, 2, 4] = np.nan, -np.inf

@@ -97,7 +97,7 @@ class GpuEngine:
         """See `run.fused.Fuse`; the window and what is forbidden are left to the kernels. Those make whole costs too."""
         once = reads_once(self.recurrence, source.plane)
         shift = next(s.at[1] for s in self.recurrence.sites if s.role == "cost" and s.name == source.plane) if once else 0
-        made = fuse(source, (n_len, m_len), real, shift, refuse)
+        made = fuse(source, (n_len, m_len), real, shift, refuse, max(schedule.columns for schedule in self._among))
         if made is None:
             return None
         source.made_by = made

@@ -40,13 +40,16 @@ class GpuFused:
         Which column of the plane cells read, from their own.
     wrong : (B,) bool
         Items that hold what they must not, of which nothing is read.
+    columns : int
+        The most that a lane has, a power of 2.
     """
 
     seen = False
     largest = 0.0  # of a plane that no cell reads
 
-    def __init__(self, source: BoundSource, lengths: tuple, real: np.dtype, shift: int, wrong):
+    def __init__(self, source: BoundSource, lengths: tuple, real: np.dtype, shift: int, wrong, columns: int):
         self.source, self.lengths, self.real, self.shift, self.nan = source, lengths, real, shift, wrong
+        self.step = max(LANES, columns)  # frames of the columns are so many, or a multiple
         kinds = (("entries" if a.rows is None else "lookups") if a.takes_labels else a.kind.form for a in source.atoms)
         self.kinds = tuple(kinds)
         self.names = {name for name, _, _ in source.named()}
@@ -64,7 +67,9 @@ class GpuFused:
     def _terms(self, shift: int):
         with np.errstate(all="ignore"):
             return [
-                (_Frames if kind in FORMS else _Entries)(a, kind, self.lengths, self.real, shift)
+                _Frames(a, kind, self.lengths, self.real, shift, self.step)
+                if kind in FORMS
+                else _Entries(a, kind, self.lengths, self.real)
                 for kind, a in zip(self.kinds, self.source.atoms)
             ]
 
@@ -156,7 +161,7 @@ def _back(name: str, terms, gradients) -> Any:
     return sum(found[1:], found[0])
 
 
-def fuse(source: BoundSource, lengths: tuple, real, shift: int, refuse) -> GpuFused | None:
+def fuse(source: BoundSource, lengths: tuple, real, shift: int, refuse, columns: int = LANES) -> GpuFused | None:
     """A source as kernels of that kind of number take it, or None if they do not know it; arguments as in `GpuFused`.
 
     ``refuse(bad, error)`` raises ``error(b)`` for the first item that is bad, or makes such items NaN.
@@ -170,7 +175,7 @@ def fuse(source: BoundSource, lengths: tuple, real, shift: int, refuse) -> GpuFu
         for wrong in _wrong(atom, lengths):
             refuse(wrong, lambda b, atom=atom: atom.refusal(b, *(own[b] for own in lengths)))
             nan = nan | wrong
-    return GpuFused(source, lengths, np.dtype(real), shift, nan)
+    return GpuFused(source, lengths, np.dtype(real), shift, nan, columns)
 
 
 def _wrong(atom: BoundAtom, lengths) -> Iterator:
@@ -192,7 +197,7 @@ class _Frames:
 
     places = (0, 1)
 
-    def __init__(self, atom: BoundAtom, kind: str, lengths: tuple, real: np.dtype, shift: int):
+    def __init__(self, atom: BoundAtom, kind: str, lengths: tuple, real: np.dtype, shift: int, step: int):
         self.bound, self.kind, self.lengths = atom, kind, lengths
         self.prepared: list[Prepared | None] = []
         place, options, frames = atom.place, atom.atom.options, []
@@ -205,7 +210,7 @@ class _Frames:
             frames.append(array)
         depth = max(QUAD, -(-frames[0].shape[2] // QUAD) * QUAD)
         x, y = (self._laid(place, f, (f.shape[1], depth), real) for f in frames)
-        wide = -(-max(1, y.shape[1] - shift) // LANES) * LANES  # columns of the lattice, to the last that reads a frame
+        wide = -(-max(1, y.shape[1] - shift) // step) * step  # columns of the lattice, to the last that reads a frame
         down = place.zeros((len(y), depth, wide), real)
         self.turned = _overlap(y.shape[1], wide, shift)
         to, of = self.turned
@@ -253,7 +258,7 @@ class _Entries:
 
     places = (0,)
 
-    def __init__(self, atom: BoundAtom, kind: str, lengths: tuple, real: np.dtype, shift: int):
+    def __init__(self, atom: BoundAtom, kind: str, lengths: tuple, real: np.dtype):
         self.bound, self.kind, self.lengths = atom, kind, lengths
         table, labels = atom.arrays
         self.tall, self.wide = table.shape[1:]
