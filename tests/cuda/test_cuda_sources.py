@@ -13,6 +13,7 @@ from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import panels
 from dpsemiring.run import problem
 from dpsemiring.run.arrays import HOST
+from dpsemiring.run.gpu import fused
 from dpsemiring.testing.emulation import compile_for, missing_cuda_compiler
 
 pytestmark = pytest.mark.emulation
@@ -222,6 +223,13 @@ def test_an_empty_batch(needed):
     result = solver(dp.costs.sqeuclidean(SHARED, Y[:0]) - dp.costs.gather(LOG_PROBS[0], LABELS[:0]))
     for name, array in ("x", SHARED), ("y", Y[:0]), ("log_probs", LOG_PROBS[0]):
         np.testing.assert_array_equal(result.grad(name), np.zeros_like(array))
+
+
+def test_large_parts_of_what_flows_to_a_table_are_not_made(monkeypatch):
+    topology, semiring, source, lengths = SOURCES["gather, shared"]
+    monkeypatch.setattr(fused, "MOST_PARTS", 1)
+    result = cases.emulated(topology, semiring, **cases.SMALL)(source(), lengths)
+    assert not result._problem.fused and result._problem.sources["cost"].made_by is None
 
 
 @pytest.mark.skipif(missing_cuda_compiler() is not None, reason=f"{missing_cuda_compiler()}")

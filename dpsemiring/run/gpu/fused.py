@@ -22,7 +22,8 @@ from dpsemiring.run.local_costs import Prepared, as_it_stands
 from dpsemiring.run.sources import BoundAtom, BoundSource
 
 QUAD = 4  # features that kernels fetch at once
-MOST_ENTRIES = 1 << 12  # of a table whose rows are named: each panel has flows of its own to it
+MOST_ENTRIES = 1 << 12  # of a table whose rows are named
+MOST_PARTS = 1 << 30  # bytes of flows to a table, where items or panels that share it have parts of their own
 THREADS = 128  # of a CUDA block
 
 
@@ -170,12 +171,23 @@ def fuse(source: BoundSource, lengths: tuple, real, shift: int, refuse, columns:
         return None
     source.lengths, nan = lengths, source.place.zeros(len(lengths[0]), bool)
     for atom in source.atoms:
-        if atom.rows is not None and math.prod(atom.arrays[0].shape[1:]) > MOST_ENTRIES:
+        if atom.takes_labels and not _has_room(atom, len(lengths[0]), np.dtype(real)):
             return None
         for wrong in _wrong(atom, lengths):
             refuse(wrong, lambda b, atom=atom: atom.refusal(b, *(own[b] for own in lengths)))
             nan = nan | wrong
     return GpuFused(source, lengths, np.dtype(real), shift, nan, columns)
+
+
+def _has_room(atom: BoundAtom, items: int, real: np.dtype) -> bool:
+    """Whether the parts of what flows to a table are small enough."""
+    table, labels = atom.arrays
+    size = math.prod(table.shape[1:])
+    if atom.rows is None:
+        parts = items if len(table) < items else 0
+    else:
+        parts = items * -(-labels.shape[1] // LANES)
+    return (atom.rows is None or size <= MOST_ENTRIES) and parts * size * real.itemsize <= MOST_PARTS
 
 
 def _wrong(atom: BoundAtom, lengths) -> Iterator:
