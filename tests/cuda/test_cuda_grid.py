@@ -28,10 +28,8 @@ def test_compiles(cell):
 
 
 def test_every_cell_is_compiled_and_every_choice_comes_to_every_architecture():
-    cells, semirings = cover(), [*SEMIRINGS, DUAL]
-    assert {cell[:3] for cell in cells} == set(product(TOPOLOGIES, SEMIRINGS, REALS)) | {("dtw", DUAL, real) for real in REALS}
+    cells = cover()
+    assert {cell[:2] for cell in cells} == set(product(TOPOLOGIES, SEMIRINGS)) | {("dtw", DUAL)}
     for axis, choices in enumerate((TOPOLOGIES, SEMIRINGS, REALS)):
         assert {(c[axis], c[3]) for c in cells} >= set(product(choices, ARCHITECTURES))
-    for topology, semiring in product(TOPOLOGIES, SEMIRINGS):
-        assert len({c[3] for c in cells if c[:2] == (topology, semiring)}) == 2
-    assert {c[1] for c in cells} == set(semirings)
+        assert {(c[axis], c[2]) for c in cells} >= set(product(choices, REALS)) or choices is REALS

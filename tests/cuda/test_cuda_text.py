@@ -105,7 +105,6 @@ def test_names_that_a_compiler_does_not_take():
 KERNELS = {
     "dtw_softmin": lambda: plan(DTW(), dp.Softmin(1.0), "float32"),
     "affine_gap_pairs": lambda: plan(GAPS(), samples.mantissa_exponent(), "float32"),
-    "affine_gap_dual": lambda: of(dual(build(GAPS(), dp.Softmin(1.0))), "float32"),
 }
 
 
