@@ -26,10 +26,6 @@ def test_brute_force(topology, semiring):
     dp.testing.assert_gradients(topology, semiring, engine="reference")
 
 
-def test_engines_agree():
-    dp.testing.assert_engines_agree(DTW(), pairs(0.3))
-
-
 def test_values_are_those_of_the_log_domain():
     numbers, logs = Numbers(pairs(0.01)), Numbers(dp.Softmin(0.01))
     terms = RNG.normal(scale=5.0, size=6)

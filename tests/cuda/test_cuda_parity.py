@@ -61,7 +61,7 @@ def test_semirings_of_a_user(make):
     cases.check(cases.two_states(), make(), together=True)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(
     topology=dp.testing.strategies.topologies(), semiring=st.sampled_from([dp.Softmin(0.5), dp.Tropical]), seed=st.integers(0, 99)
 )

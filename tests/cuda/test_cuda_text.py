@@ -104,7 +104,6 @@ def test_names_that_a_compiler_does_not_take():
 # where kernels with every gradient may spill (see test_cuda_grid), those with that by the cost alone do not
 KERNELS = {
     "dtw_softmin": lambda: plan(DTW(), dp.Softmin(1.0), "float32"),
-    "affine_gap_pairs": lambda: plan(GAPS(), samples.mantissa_exponent(), "float32"),
 }
 
 

@@ -124,9 +124,7 @@ PAIRS = [
     ("subsequence0", "sparsemin", np.float64),
     ("subsequence1", "softmin", np.float64),
     ("several_terms", "sparsemin", np.float32),
-    ("several_terms", "tropical", np.float64),
     ("two_states", "softmin", np.float64),
-    ("two_states", "tropical", np.float64),
     ("slow_rows", "softmin", np.float64),
     ("anywhere", "softmin", np.float64),
 ]
@@ -332,12 +330,11 @@ def test_threads_that_share_an_item_change_nothing(batch, boundary, window, monk
             np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("name", ["dtw", "ctc", "two_rows"])
+@pytest.mark.parametrize("name", ["ctc", "two_rows"])
 def test_keeping_less_changes_nothing(name):
     """With next to no memory every segment is one strip; totals, gradients and paths have the same bits."""
     rng = np.random.default_rng(9)
     topology = {
-        "dtw": dp.topologies.dtw(),
         "ctc": dp.topologies.ctc(),
         "two_rows": dp.Topology([dp.Step(2, 1, weight=dp.Param("w")), dp.Step(0, 1), dp.Step(1, 1)], dp.Boundary.subsequence(1)),
     }[name]
