@@ -1,6 +1,6 @@
 """Compilers for real GPUs take the kernels of topologies over semirings, and spill no more than is stated.
 
-CI takes a Latin square of architectures, ``--full-product`` every combination.
+CI takes a cover, in which kinds of number and architectures take turns, ``--full-product`` every combination.
 """
 
 from itertools import product
