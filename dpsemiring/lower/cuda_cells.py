@@ -11,13 +11,13 @@ import struct
 from collections.abc import Callable
 from textwrap import wrap
 
-from dpsemiring.algebra.expr import BOOL, INT, REAL, Node, postorder
+from dpsemiring.algebra.expr import BOOL, INT, REAL, Node, postorder, value_of
 from dpsemiring.lower.cell import Cell, Load
 from dpsemiring.lower.cuda_sources import Planes
 from dpsemiring.lower.ir import site_name
 from dpsemiring.lower.kernel import Kernel, variant
 from dpsemiring.lower.plan import Plan, Wanted
-from dpsemiring.lower.text import Code, Writer, moved
+from dpsemiring.lower.text import Code, Writer, literal, moved
 
 TYPES = {REAL: "F", INT: "I", BOOL: "bool"}
 DOUBLE = TYPES | {REAL: "double"}
@@ -38,6 +38,11 @@ OPERATIONS = {
 _SHARED = {"tail": "{0} - double(F({0}))"}
 # the same never contracted into multiply-adds; {d} is "f" or "d"
 ROUNDED = {"add": "__{d}add_rn({0}, {1})", "sub": "__{d}sub_rn({0}, {1})", "mul": "__{d}mul_rn({0}, {1})"}
+
+
+def in_double(node: Node) -> str:
+    """A constant in code of which the numbers are float64."""
+    return literal(node, "INF", "NAN_") if node.kind == REAL else str(value_of(node)).lower()
 
 
 class Braces(Writer):

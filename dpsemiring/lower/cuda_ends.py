@@ -7,12 +7,11 @@ in every sweep. What lanes add up is joined in one order: the same ends give the
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
 
-from dpsemiring.algebra.expr import BOOL, FOLDS, INT, REAL, Node, const, postorder, value_of
+from dpsemiring.algebra.expr import BOOL, FOLDS, INT, REAL, Node, const, postorder
 from dpsemiring.algebra.unroll import neutral
-from dpsemiring.lower.cuda_cells import OPERATIONS, ROUNDED, Braces, wrapped
+from dpsemiring.lower.cuda_cells import OPERATIONS, ROUNDED, Braces, in_double, wrapped
 from dpsemiring.lower.cuda_text import Argument, Module, kind_of_number
 from dpsemiring.lower.ends import EndGraphs
 from dpsemiring.lower.ir import Recurrence
@@ -202,12 +201,7 @@ class _Ends(Braces):
 
     @staticmethod
     def constant(node: Node) -> str:
-        value = value_of(node)
-        if node.kind != REAL:
-            return str(value).lower()
-        if math.isnan(value):
-            return "NAN_"
-        return repr(value) if math.isfinite(value) else "INF" if value > 0 else "-INF"
+        return in_double(node)
 
     @staticmethod
     def operation(op: str, kind: str, args: tuple[str, ...]) -> str:

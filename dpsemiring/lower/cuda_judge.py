@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from dpsemiring.algebra.expr import REAL, Node, value_of, var
-from dpsemiring.lower.cuda_cells import DOUBLE, OPERATIONS, Braces, wrapped
+from dpsemiring.algebra.expr import var
+from dpsemiring.lower.cuda_cells import DOUBLE, OPERATIONS, Braces, in_double, wrapped
 from dpsemiring.lower.cuda_sources import Argument
 from dpsemiring.lower.cuda_text import Module, kind_of_number
 from dpsemiring.lower.ir import Recurrence
@@ -26,7 +24,9 @@ def cuda_judge(recurrence: Recurrence, real: str, seen: tuple[int, ...]) -> Modu
     trace = recurrence.semiring.trace
     limits = () if trace.limits is None else (exceeds(most_paid(recurrence, sizes), var(CELLS), trace.limits),)
     names = {leaf: f"p{k}" for k, leaf in enumerate(trace.params.values())}
-    code = Code(list(limits), lambda leaf: names.get(leaf, leaf.payload), lambda leaf: False, _constant)
+    code = Code(
+        list(limits), lambda leaf: names.get(leaf, leaf.payload), lambda leaf: False, lambda node, shared: in_double(node)
+    )
     bits = [f"size{i}" for i in seen]
     others = [name for leaf in code.used if (name := names.get(leaf, leaf.payload)) not in (*bits, CELLS)]
 
@@ -53,10 +53,3 @@ def cuda_judge(recurrence: Recurrence, real: str, seen: tuple[int, ...]) -> Modu
             w(*(f"lost |= {code[root]};" for root in limits))
             w("if (lost && thread % 32 == 0) nan[b] = true;")
     return Module(w.text, {"judge": tuple(args)}, seen)
-
-
-def _constant(node: Node, shared: bool) -> str:
-    value = value_of(node)
-    if node.kind != REAL:
-        return str(value).lower()
-    return repr(value) if math.isfinite(value) else "INF" if value > 0 else "-INF"

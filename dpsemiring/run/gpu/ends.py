@@ -11,7 +11,7 @@ from dpsemiring.lower.cuda_text import Module
 from dpsemiring.lower.ir import Recurrence
 from dpsemiring.lower.schedule import LANES
 from dpsemiring.run.engine import Run
-from dpsemiring.run.gpu.arguments import of_item, of_site
+from dpsemiring.run.gpu.arguments import launch, of_item, of_site
 from dpsemiring.run.gpu.device import Device
 from dpsemiring.run.total import Flows, read_at
 
@@ -56,8 +56,7 @@ class EndKernels:
         found = {a.name: self.device.empty([sizes[s] for s in a.shape], _KINDS[a.type]) for a in arguments if a.shape}
         if items:
             grid = self.device.blocks(-(-items * (LANES if each > 1 else 1) // self._threads))
-            values = [found[a.name] if a.shape else given[a.name] for a in arguments]
-            self.device.launch(self.module.text, kernel, grid, self._threads, [a.type for a in arguments], values)
+            launch(self.device, self.module, kernel, grid, self._threads, given | found)
         return found
 
     @cached_property

@@ -21,7 +21,7 @@ from dpsemiring.lower.plan import Plan, Wanted
 from dpsemiring.lower.schedule import LANES, Schedule, panels
 from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.engine import Backward, Run, path_bound
-from dpsemiring.run.gpu.arguments import of_item, of_site
+from dpsemiring.run.gpu.arguments import THREADS, launch, of_item, of_site, result
 from dpsemiring.run.gpu.choice import COLUMNS, Choice, choose, described, options
 from dpsemiring.run.gpu.device import Device
 from dpsemiring.run.gpu.ends import EndKernels
@@ -32,7 +32,6 @@ from dpsemiring.run.limits import size_of
 from dpsemiring.run.problem import Problem
 from dpsemiring.run.total import Ends, Flows, Totaller, Totals
 
-THREADS = 128  # of a CUDA block; warps of a block have nothing in common
 BUSY, MOST_WHOLE = 6, 1 << 30  # panels for each multiprocessor that keep it busy; bytes of whole costs that sources may take
 
 
@@ -228,13 +227,11 @@ class GpuEngine:
         given |= self._cleared({a.name: (shape, kinds[a.type.rstrip("*")]) for a, shape in counts.items()})
         for a, shape in made.items():
             if a not in counts:
-                array = given[a.name] = self.device.empty(shape, kinds[a.type.rstrip("*")])
+                kind = kinds[a.type.rstrip("*")]
+                given[a.name] = result(self.device, shape, kind, problem.nan) if a.cleared else self.device.empty(shape, kind)
                 given[f"{a.name}_b"] = math.prod(shape[-2:])
-                if a.cleared:  # results: NaN for the items that kernels leave out
-                    array[...] = np.where(problem.nan, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
         if problem.batch:
-            types, values = [a.type for a in arguments], [given[a.name] for a in arguments]
-            self.device.launch(module.text, job, grid, self._threads, types, values)
+            launch(self.device, module, job, grid, self._threads, given)
 
     def _cleared(self, wanted: dict[str, tuple[tuple[int, ...], np.dtype]]) -> dict[str, Any]:
         """Arrays of zeros, those of a kind out of one."""
@@ -294,8 +291,7 @@ class GpuEngine:
         if key not in self._modules:
             self._modules[key] = cuda_judge(self.recurrence, *key)
         module, found = self._modules[key], [self.recurrence.sites[i].name for i in seen]
-        arguments = module.kernels["judge"]
-        asked = {a.name for a in arguments}
+        asked = {a.name for a in module.kernels["judge"]}
         given = {name: forward[name] for name in ("items", "panels", *(f"most{i}" for i in seen))}
         given |= {"nan": problem.nan, CELLS: path_bound(self.recurrence, problem) + 1}
         for i, site in enumerate(self.recurrence.sites):
@@ -305,8 +301,7 @@ class GpuEngine:
         for k, name in enumerate(self.recurrence.semiring.trace.params):
             given |= of_item(f"p{k}", problem.params[name])
         grid = self.device.blocks(-(-problem.batch * LANES // self._threads))
-        types, values = [a.type for a in arguments], [given[a.name] for a in arguments]
-        self.device.launch(module.text, "judge", grid, self._threads, types, values)
+        launch(self.device, module, "judge", grid, self._threads, given)
         problem.judged = True
 
     def forward(self, problem: Problem, ends: Ends) -> Run:

@@ -17,12 +17,12 @@ from dpsemiring.lower.cuda_whole import BLOCK, JOINED, cuda_whole
 from dpsemiring.lower.schedule import LANES
 from dpsemiring.run.arrays import contiguous
 from dpsemiring.run.fused import kinds
+from dpsemiring.run.gpu.arguments import THREADS, launch, result
 from dpsemiring.run.gpu.terms import QUAD, Entries, Frames, back_to, inputs_of, inside, taken_of
 from dpsemiring.run.sources import BoundAtom, BoundSource
 
 MOST_ENTRIES = 1 << 12  # of a table whose rows are named
 MOST_PARTS = 1 << 30  # bytes of flows to a table, where items or panels that share it have parts of their own
-THREADS = 128  # of a CUDA block
 
 
 class GpuFused:
@@ -120,22 +120,19 @@ class Whole:
 
     def _launch(self, kernel: str, given: dict[str, Any], tasks: int) -> None:
         items, rows, width = self.shape
-        arguments = self.module.kernels[kernel]
         grid = self.place.blocks(-(-items * tasks * LANES // THREADS))
         sizes = {"items": items, "panels": self.blocks, "warps": grid * THREADS // LANES, "across": self.across}
         constant = self.place.constant
         given |= {"items": items, "rows": rows, "width": width, "panels": self.panels, "blocks": self.blocks, "skip": self.wrong}
         given |= {"n_len": constant(self.lengths[0]), "m_len": constant(self.lengths[1])} | inputs_of("P", self.terms, "")
-        for a in arguments:
+        for a in self.module.kernels[kernel]:
             if a.shape and a.name not in given:
                 shape = tuple(s if isinstance(s, int) else sizes.get(s, given.get(s)) for s in a.shape)
-                array = given[a.name] = self.place.empty(shape, np.int32 if a.type == "int*" else self.real)
+                kind = np.dtype(np.int32) if a.type == "int*" else self.real
+                given[a.name] = result(self.place, shape, kind, self.wrong) if a.cleared else self.place.empty(shape, kind)
                 given[f"{a.name}_b"] = math.prod(shape[-2:])
-                if a.cleared:
-                    array[...] = np.where(self.wrong, np.nan, 0.0).reshape(-1, *[1] * (array.ndim - 1))
         if items and rows and width:
-            values = [given[a.name] for a in arguments]
-            self.place.launch(self.module.text, kernel, grid, THREADS, [a.type for a in arguments], values)
+            launch(self.place, self.module, kernel, grid, THREADS, given)
 
 
 _text = lru_cache(maxsize=256)(cuda_whole)

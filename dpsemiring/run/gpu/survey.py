@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dpsemiring.run.gpu.arguments import THREADS
 from dpsemiring.run.gpu.device import Device
 
-THREADS = 128
 _KINDS = {"float32": "float", "float64": "double"}
 _TEXT = """typedef long long i64;
 typedef {real} F;
